@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The few kernel types the programs read, each with only the fields they read. Offsets are those of the
+ * running kernel: the loader relocates every access by name (CO-RE), so order and size here do not matter.
+ */
+#ifndef STAKEOUT_KERNEL_H
+#define STAKEOUT_KERNEL_H
+
+#include <linux/bpf.h>
+
+#pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
+
+struct list_head {
+  struct list_head *next;
+};
+
+struct ns_common {
+  unsigned int inum;
+};
+
+struct pid_namespace {
+  struct ns_common ns;
+};
+
+struct upid {
+  int nr;
+  struct pid_namespace *ns;
+};
+
+/* A process or thread; numbers[i] is its id in the namespace at depth i, 0 the host's. */
+struct pid {
+  unsigned int level;
+  struct upid numbers[1];
+};
+
+typedef struct {
+  int counter;
+} atomic_t;
+
+struct seqcount {
+  unsigned int sequence;
+};
+typedef struct seqcount seqcount_t;
+
+struct seqcount_spinlock {
+  seqcount_t seqcount;
+};
+typedef struct seqcount_spinlock seqcount_spinlock_t;
+
+typedef struct {
+  seqcount_spinlock_t seqcount;
+} seqlock_t;
+
+/* What the threads of a process share. */
+struct signal_struct {
+  atomic_t live;
+  int nr_threads;
+  struct list_head thread_head;
+  seqlock_t stats_lock;
+  unsigned long long sum_sched_runtime;
+};
+
+struct sched_entity {
+  __u64 sum_exec_runtime;
+};
+
+typedef struct {
+  unsigned int val;
+} kuid_t;
+
+struct cred {
+  kuid_t uid;
+};
+
+struct kernfs_node {
+  __u64 id;
+};
+
+struct cgroup {
+  struct kernfs_node *kn;
+};
+
+struct css_set {
+  struct cgroup *dfl_cgrp;
+};
+
+/* A thread; a process is the thread that leads its group. */
+struct task_struct {
+  unsigned int flags;
+  int pid;
+  int tgid;
+  struct task_struct *real_parent;
+  struct task_struct *group_leader;
+  struct pid *thread_pid;
+  struct list_head thread_node;
+  struct signal_struct *signal;
+  struct sched_entity se;
+  const struct cred *real_cred;
+  struct css_set *cgroups;
+  __u64 start_boottime;
+  __u64 self_exec_id;
+  char comm[16];
+};
+
+struct seq_file {};
+
+struct bpf_iter_meta {
+  struct seq_file *seq;
+};
+
+struct bpf_iter__task {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+};
+
+#pragma clang attribute pop
+
+#define PF_KTHREAD 0x00200000
+
+#endif

@@ -1,0 +1,65 @@
+import { errno, libc } from "../sys/syscall.ts";
+import { BpfError } from "./error.ts";
+import type { Link } from "./link.ts";
+
+const EINTR = 4;
+const EAGAIN = 11;
+const ENOMEM = 12;
+const FIRST_BYTES = 256 * 1024;
+/** More than the kernel ever hands over in one read(2) of an iterator. */
+const LEAST_ROOM_BYTES = 64 * 1024;
+
+/**
+ * Reads a BPF iterator: each read runs its program over all objects and returns everything it wrote.
+ *
+ * Limits: `maxBytes` a read (16 MiB unless told); beyond it the read fails, since half a list would look like a list.
+ */
+export class BpfIterator {
+  readonly #link: Link;
+  readonly #maxBytes: number;
+  #buffer = new Uint8Array(FIRST_BYTES);
+
+  constructor(link: Link, options: { maxBytes?: number } = {}) {
+    this.#link = link;
+    this.#maxBytes = options.maxBytes ?? 16 * 1024 * 1024;
+  }
+
+  /**
+   * Runs the program and returns what it wrote. The view is valid until the next read.
+   *
+   * @throws {BpfError} when the kernel refuses, or ENOMEM beyond the limit.
+   */
+  read(): Uint8Array<ArrayBuffer> {
+    const fd = this.#link.libbpf.symbols.bpf_iter_create(this.#link.fd);
+    if (fd < 0) throw new BpfError("create an iterator", fd);
+    try {
+      return this.#buffer.subarray(0, this.#readAll(fd));
+    } finally {
+      libc().close(fd);
+    }
+  }
+
+  #readAll(fd: number): number {
+    let bytes = 0;
+    for (;;) {
+      if (this.#buffer.length - bytes < LEAST_ROOM_BYTES) this.#grow(bytes);
+      const got = libc().read(fd, this.#buffer.subarray(bytes), BigInt(this.#buffer.length - bytes));
+      if (got === 0n) return bytes;
+      if (got < 0n) {
+        const reason = errno();
+        if (reason !== EINTR && reason !== EAGAIN) throw new BpfError("read an iterator", reason);
+        continue;
+      }
+      bytes += Number(got);
+    }
+  }
+
+  #grow(bytes: number): void {
+    if (this.#buffer.length >= this.#maxBytes) {
+      throw new BpfError("read an iterator", ENOMEM, { hint: `more than ${this.#maxBytes} bytes` });
+    }
+    const larger = new Uint8Array(Math.min(2 * this.#buffer.length, this.#maxBytes + LEAST_ROOM_BYTES));
+    larger.set(this.#buffer.subarray(0, bytes));
+    this.#buffer = larger;
+  }
+}

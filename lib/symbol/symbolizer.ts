@@ -1,0 +1,143 @@
+import type { Mapping } from "../procfs/maps.ts";
+import { type Kallsyms, readKallsyms } from "./kallsyms.ts";
+import type { Module } from "./module.ts";
+import { ModuleCache, moduleKey } from "./module_cache.ts";
+import { ProcessMappings } from "./process_mappings.ts";
+
+/** User addresses; above are the kernel's. */
+const userAddressEnd = 0x1_0000_0000_0000n;
+/** Maps are read again because of an unknown address at most this often a process. */
+const missIntervalMs = 100;
+
+/** What an address turned out to be. */
+export interface SymbolizedFrame {
+  readonly kind: "user" | "kernel" | "jit";
+  /** Demangled; "" when it has no name. */
+  readonly function: string;
+  /** The mapped file's path, "[kernel]", "[nf_tables]", "[vdso]" and the like; "" when nothing is known. */
+  readonly module: string;
+  /**
+   * Address in the module's own file, which nm and addr2line take; its offset when the file cannot be read; as sampled
+   * for the kernel, for JIT code and where nothing is mapped.
+   */
+  readonly address: bigint;
+}
+
+/** A process to name addresses of. */
+export interface SymbolizedProcess {
+  readonly pid: number;
+  /** When it began, as in /proc/PID/stat; 0 when it was gone before that could be read. */
+  readonly startTicks: number;
+  /** Text of /proc/PID/maps. */
+  readonly maps: string;
+}
+
+/** Options of a `Symbolizer`. */
+export interface SymbolizerOptions {
+  /** Keys of modules that are not touched. */
+  skip?: ReadonlySet<string>;
+  /** Called with a module's key before it is read and with "" after, so that another can tell what this one died of. */
+  onModule?: (key: string) => void;
+}
+
+/** Turns sampled addresses of some processes and the kernel into names. */
+export class Symbolizer {
+  readonly #modules: ModuleCache;
+  readonly #processes = new Map<number, ProcessMappings>();
+  readonly #missedAtMs = new Map<number, number>();
+  readonly #onModule: (key: string) => void;
+  /** Null when it could not be read. */
+  #kallsyms: Kallsyms | null | undefined;
+
+  constructor(options: SymbolizerOptions = {}) {
+    this.#modules = new ModuleCache(options.skip);
+    this.#onModule = options.onModule ?? (() => {});
+  }
+
+  /** Takes a process in: its mappings now and, from `refresh` on, those it gets. */
+  async capture(process: SymbolizedProcess): Promise<void> {
+    const mappings = new ProcessMappings(process.pid, process.startTicks, this.#modules);
+    this.#processes.set(process.pid, mappings);
+    mappings.add(process.maps);
+    await mappings.refresh();
+  }
+
+  async refresh(): Promise<void> {
+    for (const mappings of this.#processes.values()) await mappings.refresh();
+  }
+
+  /**
+   * Names a stack, leaf first. All but its first address are return addresses, which point behind the call and may
+   * lie behind the function: they are looked up one byte before. The address handed back is the one sampled.
+   */
+  async symbolize(
+    pid: number,
+    kind: "user" | "kernel",
+    addresses: BigUint64Array,
+  ): Promise<SymbolizedFrame[]> {
+    const process = this.#processes.get(pid);
+    if (kind === "user" && process !== undefined) await this.#refreshOnMiss(process, addresses);
+    return Array.from(addresses, (address, position) => {
+      const before = position === 0 || address === 0n ? 0n : 1n;
+      if (kind === "kernel") return this.#nameKernel(address, before);
+      if (process === undefined || address >= userAddressEnd) return unnamed("user", "", address);
+      return this.#nameUser(process, address, Number(before));
+    });
+  }
+
+  close(): void {
+    for (const process of this.#processes.values()) process.jit.close();
+    this.#processes.clear();
+    this.#modules.close();
+  }
+
+  #nameKernel(address: bigint, before: bigint): SymbolizedFrame {
+    this.#kallsyms ??= readKallsyms() ?? null;
+    const symbol = this.#kallsyms?.find(Number((address - before) & (userAddressEnd - 1n)));
+    if (symbol === undefined) return unnamed("kernel", "[kernel]", address);
+    return { kind: "kernel", function: symbol.name, module: symbol.module || "[kernel]", address };
+  }
+
+  #nameUser(process: ProcessMappings, address: bigint, before: number): SymbolizedFrame {
+    const lookup = Number(address) - before;
+    const mapping = process.find(lookup);
+    const offset = mapping === undefined ? 0 : lookup - mapping.start + mapping.offset;
+    const module = mapping && this.#load(process.pid, mapping);
+    const inModule = module?.toAddress(offset);
+    if (module !== undefined && inModule !== undefined) {
+      const address = BigInt(inModule + before);
+      return { kind: "user", function: module.nameAt(inModule), module: module.path, address };
+    }
+    const path = mapping?.path ?? "";
+    const name = process.jit.nameAt(lookup);
+    if (name !== "") return { kind: "jit", function: name, module: path, address };
+    const named = mapping !== undefined && (mapping.inode !== 0 || path === "[vdso]");
+    return unnamed("user", path, named ? BigInt(offset + before) : address);
+  }
+
+  #load(pid: number, mapping: Mapping): Module | undefined {
+    const module = this.#modules.open(pid, mapping);
+    if (module !== undefined && !module.isLoaded) {
+      this.#onModule(moduleKey(mapping));
+      module.load();
+      this.#onModule("");
+    }
+    return module;
+  }
+
+  async #refreshOnMiss(process: ProcessMappings, addresses: BigUint64Array): Promise<void> {
+    const missed = addresses.some((address, position) =>
+      address > 1n && address < userAddressEnd &&
+      process.find(Number(address) - (position === 0 ? 0 : 1)) === undefined
+    );
+    if (
+      !missed || performance.now() - (this.#missedAtMs.get(process.pid) ?? -missIntervalMs) < missIntervalMs
+    ) return;
+    await process.refresh();
+    this.#missedAtMs.set(process.pid, performance.now());
+  }
+}
+
+function unnamed(kind: "user" | "kernel", module: string, address: bigint): SymbolizedFrame {
+  return { kind, function: "", module, address };
+}

@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { enableStats, readProgramStats } from "../../lib/bpf/stats.ts";
+import { compileTarget, libbpf, sleep, startTarget } from "./harness.ts";
+import { withoutLeaks } from "./leak_check.ts";
+import { type Sample, Sampler } from "./sampler.ts";
+
+const USER_STACK = 1;
+const KERNEL_STACK = 2;
+const MAX_FRAMES = 127;
+const burn = await compileTarget("burn");
+const symbols = await readSymbols(burn);
+
+async function readSymbols(path: string): Promise<{ name: string; start: bigint; end: bigint }[]> {
+  const { stdout } = await new Deno.Command("nm", { args: ["--defined-only", "-S", path] }).output();
+  return new TextDecoder().decode(stdout).split("\n").map((line) => line.split(" "))
+    .filter((fields) => fields.length === 4)
+    .map(([start, size, , name]) => ({
+      name: name!,
+      start: BigInt(`0x${start}`),
+      end: BigInt(`0x${start}`) + BigInt(`0x${size}`),
+    }));
+}
+
+function nameOf(address: bigint): string {
+  return symbols.find(({ start, end }) => address >= start && address < end)?.name ?? "?";
+}
+
+function sumCounts(samples: Sample[]): number {
+  return samples.reduce((sum, { count }) => sum + count, 0);
+}
+
+Deno.test("on_cpu counts every sample once and sends every stack once when several threads burn", () =>
+  withoutLeaks(libbpf, async () => {
+    await using target = await startTarget(burn, "3");
+    const sampler = await Sampler.start([target.pid], 997);
+    for (let second = 0; second < 4; second++) {
+      await sleep(500);
+      sampler.read();
+    }
+    await sampler.detach();
+    const samples = sampler.read();
+    const counters = sampler.counters();
+    assert.ok(counters.taken > 500, `${counters.taken} samples`);
+    assert.equal(counters.taken, sumCounts(samples) + counters.lostSamples);
+    assert.deepEqual([counters.lostSamples, counters.unsentStacks, counters.unsentThreads], [0, 0, 0]);
+    assert.equal(counters.truncated, 0);
+    const tids = [...Deno.readDirSync(`/proc/${target.pid}/task`)].map((entry) => Number(entry.name));
+    for (const sample of samples) {
+      assert.equal(sample.tgid, target.pid);
+      assert.ok(tids.includes(sample.tid));
+      if (sample.userHash !== 0n) assert.equal(sampler.stacks.get(sample.userHash)?.kind, USER_STACK);
+      if (sample.kernelHash !== 0n) assert.equal(sampler.stacks.get(sample.kernelHash)?.kind, KERNEL_STACK);
+    }
+    for (const { times } of sampler.stacks.values()) assert.equal(times, 1);
+    assert.deepEqual(
+      sampler.threads.map(({ tgid, name }) => `${tgid} ${name}`).sort(),
+      [0, 1, 2].map((number) => `${target.pid} burn-${number}`),
+    );
+    // Detached: nothing is counted any more.
+    await sleep(50);
+    assert.equal(sampler.counters().taken, counters.taken);
+    sampler.close();
+  }));
+
+Deno.test("on_cpu takes the whole stack of known functions, in the known shares, when the program has frame pointers", () =>
+  withoutLeaks(libbpf, async () => {
+    await using target = await startTarget(burn, "1", "5");
+    const sampler = await Sampler.start([target.pid], 997);
+    await sleep(3000);
+    await sampler.detach();
+    const shares = new Map<string, number>();
+    let kernelFrames = 0;
+    for (const sample of sampler.read()) {
+      const stack = sampler.stacks.get(sample.userHash);
+      const names = (stack?.addresses ?? []).map(nameOf);
+      const main = names.indexOf("main");
+      const path = main < 0 ? "?" : names.slice(0, main + 1).reverse().join(";");
+      shares.set(path, (shares.get(path) ?? 0) + sample.count);
+      for (const address of sampler.stacks.get(sample.kernelHash)?.addresses ?? []) {
+        assert.ok(address >> 63n === 1n);
+        kernelFrames++;
+      }
+    }
+    sampler.close();
+    const total = [...shares.values()].reduce((sum, count) => sum + count, 0);
+    const below = `main;burn${";descend".repeat(6)};outer`;
+    const a = shares.get(`${below};inner_a`) ?? 0;
+    const b = shares.get(`${below};inner_b`) ?? 0;
+    assert.ok(a + b > 0.95 * total, `${[...shares].map(([path, count]) => `${count} ${path}`).join("\n")}`);
+    // 0.7 by construction; five standard errors.
+    assert.ok(Math.abs(a / (a + b) - 0.7) < 5 * Math.sqrt(0.21 / (a + b)), `${a} and ${b}`);
+    assert.ok(kernelFrames >= 0);
+  }));
+
+Deno.test("on_cpu marks samples as truncated when their stack is deeper than 127 frames", () =>
+  withoutLeaks(libbpf, async () => {
+    await using target = await startTarget(burn, "1", "300");
+    const sampler = await Sampler.start([target.pid], 499);
+    await sleep(500);
+    await sampler.detach();
+    const samples = sampler.read();
+    const { taken, truncated } = sampler.counters();
+    assert.ok(truncated > 10 && truncated <= taken);
+    const deepest = Math.max(...[...sampler.stacks.values()].map(({ addresses }) => addresses.length));
+    assert.equal(deepest, MAX_FRAMES);
+    assert.equal(taken, sumCounts(samples));
+    sampler.close();
+  }));
+
+Deno.test("on_cpu counts what it lost, exactly, when its maps and ring are too small", () =>
+  withoutLeaks(libbpf, async () => {
+    await using target = await startTarget(burn, "23");
+    const sampler = await Sampler.start([target.pid], 997, (object) => {
+      object.setMaxEntries("samples", 3);
+      object.setMaxEntries("stacks", 4096);
+    });
+    await sleep(1500);
+    await sampler.detach();
+    const samples = sampler.read();
+    const { taken, lostSamples, unsentStacks } = sampler.counters();
+    assert.ok(lostSamples > 0);
+    assert.equal(taken, sumCounts(samples) + lostSamples);
+    // A stack that found no room is not marked as sent: every marked one did come.
+    assert.ok(unsentStacks > 0);
+    const { count, keys } = sampler.object.map("known_stacks").readBatch();
+    const known = new BigUint64Array(keys.buffer, 0, count);
+    for (const hash of known) assert.ok(sampler.stacks.has(hash));
+    assert.equal(sampler.stacks.size, count);
+    sampler.close();
+  }));
+
+Deno.test("on_cpu samples two targets and no other process when three burn", () =>
+  withoutLeaks(libbpf, async () => {
+    await using one = await startTarget(burn, "1");
+    await using two = await startTarget(burn, "1");
+    await using other = await startTarget(burn, "1");
+    const sampler = await Sampler.start([one.pid, two.pid], 499);
+    await sleep(1500);
+    await sampler.detach();
+    const pids = new Set(sampler.read().map(({ tgid }) => tgid));
+    assert.deepEqual(pids, new Set([one.pid, two.pid]));
+    assert.ok(!pids.has(other.pid));
+    sampler.close();
+  }));
+
+Deno.test("on_cpu samples a container's process by the agent's pid when the agent is in the host's namespace", () =>
+  withoutLeaks(libbpf, async () => {
+    await using container = await startTarget("unshare", "--pid", "--fork", "--kill-child", burn, "2");
+    const child = Number(
+      Deno.readTextFileSync(`/proc/${container.pid}/task/${container.pid}/children`).trim(),
+    );
+    const sampler = await Sampler.start([child], 499);
+    await sleep(700);
+    await sampler.detach();
+    const samples = sampler.read();
+    assert.ok(sumCounts(samples) > 0);
+    const tids = [...Deno.readDirSync(`/proc/${child}/task`)].map((entry) => Number(entry.name));
+    for (const { tgid, tid } of samples) {
+      assert.equal(tgid, child);
+      assert.ok(tids.includes(tid));
+    }
+    sampler.close();
+  }));
+
+Deno.test("on_cpu keeps its maps below 8 MiB and a sample below 50 us", () =>
+  withoutLeaks(libbpf, async () => {
+    await using target = await startTarget(burn, "1", "20");
+    const disableStats = enableStats(libbpf);
+    const sampler = await Sampler.start([target.pid], 99);
+    await sleep(2000);
+    await sampler.detach();
+    const stats = readProgramStats(libbpf, sampler.object.program("on_cpu").fd);
+    const memory = sampler.object.maps().reduce((sum, map) => sum + map.memlockBytes, 0);
+    assert.ok(memory > 0 && memory < 8 * 1024 * 1024, `${memory} bytes`);
+    assert.ok(
+      stats.runCount > 0 && stats.runTimeNs / stats.runCount < 50_000,
+      `${stats.runTimeNs / stats.runCount} ns`,
+    );
+    disableStats();
+    sampler.close();
+  }));

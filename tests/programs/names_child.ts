@@ -1,0 +1,4 @@
+/** The naming child alone, as `stakeout naming-child` runs it. */
+import { runNamingChild } from "../../src/agent/names/child.ts";
+
+await runNamingChild();
