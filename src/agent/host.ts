@@ -1,0 +1,21 @@
+import { create } from "@bufbuild/protobuf";
+import { onlineCpus } from "../../lib/sys/perf_event.ts";
+import { type AgentInfo, AgentInfoSchema } from "../gen/stakeout/v1/agent_service_pb.ts";
+import { version } from "../model/version.ts";
+
+/** The boot's UUID, part of every process's id. Source: /proc/sys/kernel/random/boot_id. */
+export function readBootId(): string {
+  return Deno.readTextFileSync("/proc/sys/kernel/random/boot_id").trim();
+}
+
+/** Who this agent is, as it tells the backend with every call. */
+export function describeAgent(agentId: string): AgentInfo {
+  return create(AgentInfoSchema, {
+    agentId,
+    host: Deno.hostname(),
+    version,
+    kernel: Deno.osRelease(),
+    bootId: readBootId(),
+    cpus: onlineCpus().length,
+  });
+}

@@ -1,0 +1,45 @@
+import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
+import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
+import { type Answer, packFrames, parseAddresses, readRequest, type Request } from "./protocol.ts";
+
+/**
+ * The naming child's whole life: answers requests on stdin until it ends, so it never outlives the agent. It reads files
+ * of hostile processes; whatever goes wrong here ends this process alone.
+ */
+export async function runNamingChild(): Promise<void> {
+  const decoder = new MessageDecoder();
+  let symbolizer = new Symbolizer();
+  for await (const piece of Deno.stdin.readable) {
+    for (const message of decoder.push(piece)) {
+      const request = readRequest(message);
+      if (request === undefined) return;
+      if (request.type === "capture") symbolizer = await capture(request);
+      if (request.type === "refresh") await symbolizer.refresh();
+      if (request.type === "resolve") write(await resolve(symbolizer, request));
+      else write({ type: "done" });
+    }
+    if (decoder.broken) return;
+  }
+}
+
+async function capture({ processes, skip }: Request & { type: "capture" }): Promise<Symbolizer> {
+  const symbolizer = new Symbolizer({
+    skip: new Set(skip),
+    onModule: (key) => write({ type: "module", key }),
+  });
+  for (const process of processes) await symbolizer.capture(process);
+  return symbolizer;
+}
+
+async function resolve(symbolizer: Symbolizer, { stacks }: Request & { type: "resolve" }): Promise<Answer> {
+  const named = [];
+  for (const { pid, kind, addresses } of stacks) {
+    named.push(await symbolizer.symbolize(pid, kind, parseAddresses(addresses)));
+  }
+  return packFrames(named);
+}
+
+function write(answer: Answer): void {
+  const bytes = encodeMessage(answer);
+  for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
+}

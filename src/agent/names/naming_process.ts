@@ -1,0 +1,133 @@
+import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
+import { type Answer, readAnswer, type Request } from "./protocol.ts";
+
+/** How often the child's memory is looked at while it works. */
+const watchIntervalMs = 100;
+const pageBytes = 4096;
+
+/** Limits of one naming child; beyond either it is killed. */
+export interface NamingLimits {
+  /** Longest time for one request. */
+  readonly deadlineMs: number;
+  /** Resident memory. */
+  readonly memoryLimitBytes: number;
+}
+
+/** One run of the naming child: sends a request at a time and waits for its answer. */
+export class NamingProcess {
+  readonly #child: Deno.ChildProcess;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #limits: NamingLimits;
+  readonly #ended: Promise<void>;
+  #waiting: ((answer: Answer | undefined) => void) | undefined;
+  #module = "";
+  #failure = "";
+
+  constructor(command: readonly string[], limits: NamingLimits) {
+    const [executable, ...args] = command;
+    this.#child = new Deno.Command(executable!, { args, stdin: "piped", stdout: "piped", stderr: "null" })
+      .spawn();
+    this.#writer = this.#child.stdin.getWriter();
+    this.#limits = limits;
+    this.#ended = this.#readAnswers();
+  }
+
+  /** Why it is of no use any more; "" while it works. */
+  get failure(): string {
+    return this.#failure;
+  }
+
+  /** Key of the module that it was reading when it last said something, "" when none. */
+  get module(): string {
+    return this.#module;
+  }
+
+  /** The answer, undefined when the child failed; it is dead then. Only one request at a time. */
+  async ask(request: Request): Promise<Answer | undefined> {
+    if (this.#failure !== "") return undefined;
+    const answer = new Promise<Answer | undefined>((resolve) => this.#waiting = resolve);
+    const deadline = setTimeout(
+      () => this.#kill(`it took over ${this.#limits.deadlineMs} ms`),
+      this.#limits.deadlineMs,
+    );
+    const watch = setInterval(() => this.#checkMemory(), watchIntervalMs);
+    // Not awaited before the answer: a child that reads no more is the deadline's business.
+    this.#writer.write(encodeMessage(request)).catch(() => {});
+    try {
+      return await answer;
+    } finally {
+      clearTimeout(deadline);
+      clearInterval(watch);
+    }
+  }
+
+  /** Ends it: it goes by itself when its stdin closes, and is killed if it is busy. */
+  async close(): Promise<void> {
+    if (this.#failure === "") this.#kill("it was ended");
+    await this.#ended;
+  }
+
+  async #readAnswers(): Promise<void> {
+    const decoder = new MessageDecoder();
+    const reader = this.#child.stdout.getReader();
+    // Its end counts, not that of its stdout, which a process that it started could hold open.
+    const ended = this.#child.status.then(async (status) => {
+      await reader.cancel().catch(() => {});
+      return status;
+    });
+    for (let piece = await readPiece(reader); piece !== undefined; piece = await readPiece(reader)) {
+      for (const message of decoder.push(piece)) this.#take(readAnswer(message));
+      if (decoder.broken) this.#kill("it answered nonsense");
+    }
+    const status = await ended;
+    await this.#writer.abort().catch(() => {});
+    this.#fail(`it ended with ${status.signal ?? `code ${status.code}`}`);
+  }
+
+  #take(answer: Answer | undefined): void {
+    if (answer === undefined) return this.#kill("it answered nonsense");
+    if (answer.type === "module") {
+      this.#module = answer.key;
+      return;
+    }
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(answer);
+  }
+
+  #checkMemory(): void {
+    let residentPages = 0;
+    try {
+      residentPages = Number(Deno.readTextFileSync(`/proc/${this.#child.pid}/statm`).split(" ")[1]);
+    } catch {
+      return;
+    }
+    const limitBytes = this.#limits.memoryLimitBytes;
+    if (residentPages * pageBytes > limitBytes) this.#kill(`it used over ${limitBytes} bytes of memory`);
+  }
+
+  #kill(reason: string): void {
+    this.#fail(reason);
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It is dead already.
+    }
+  }
+
+  #fail(reason: string): void {
+    if (this.#failure === "") this.#failure = reason;
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.(undefined);
+  }
+}
+
+async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | undefined> {
+  try {
+    return (await reader.read()).value;
+  } catch {
+    // A broken pipe is the end like any other.
+    return undefined;
+  }
+}

@@ -1,0 +1,136 @@
+import type { SymbolizedFrame } from "../../../lib/symbol/symbolizer.ts";
+
+/** Frame kinds in the order of their numbers in `Answer`. */
+export const frameKinds = ["user", "kernel", "jit"] as const;
+
+/** Some frames of one process: user or kernel part of a stack, leaf first. */
+export interface FrameRequest {
+  readonly pid: number;
+  readonly addresses: BigUint64Array;
+  readonly kind: "user" | "kernel";
+}
+
+/** A process as the parent saw it before the child was there. */
+export interface CapturedProcess {
+  readonly pid: number;
+  readonly startTicks: number;
+  readonly maps: string;
+}
+
+/** What the agent asks; every request is answered in turn. */
+export type Request =
+  | { type: "capture"; processes: CapturedProcess[]; skip: string[] }
+  | { type: "refresh" }
+  | { type: "resolve"; stacks: { pid: number; kind: "user" | "kernel"; addresses: string }[] };
+
+/** What the naming child says: progress ("module", "" when done with it), and one "done" or "resolved" a request. */
+export type Answer =
+  | { type: "module"; key: string }
+  | { type: "done" }
+  | {
+    type: "resolved";
+    strings: string[];
+    /** For each stack four numbers a frame: index in `frameKinds`, function, module, then its place in `addresses`. */
+    stacks: number[][];
+    /** Hexadecimal. */
+    addresses: string[];
+  };
+
+/** Addresses as text: hexadecimal, comma between. */
+export function formatAddresses(addresses: BigUint64Array): string {
+  return Array.from(addresses, (address) => address.toString(16)).join(",");
+}
+
+/** The other way; what is not an address becomes 0. */
+export function parseAddresses(text: string): BigUint64Array {
+  if (text === "") return new BigUint64Array(0);
+  return BigUint64Array.from(text.split(","), parseAddress);
+}
+
+/** Reads what came from the agent; undefined when it is no request. */
+export function readRequest(message: unknown): Request | undefined {
+  if (!isObject(message)) return undefined;
+  const { type, processes, skip, stacks } = message;
+  if (type === "refresh") return { type };
+  if (type === "capture" && Array.isArray(processes) && isTexts(skip)) {
+    return processes.every(isProcess) ? { type, processes, skip } : undefined;
+  }
+  if (type === "resolve" && Array.isArray(stacks)) {
+    return stacks.every(isStack) ? { type, stacks } : undefined;
+  }
+  return undefined;
+}
+
+/** Reads what came from the child, which has read hostile files; undefined when it is no answer. */
+export function readAnswer(message: unknown): Answer | undefined {
+  if (!isObject(message)) return undefined;
+  const { type, key, strings, stacks, addresses } = message;
+  if (type === "done") return { type };
+  if (type === "module" && typeof key === "string") return { type, key };
+  if (type !== "resolved" || !isTexts(strings) || !isTexts(addresses) || !Array.isArray(stacks)) {
+    return undefined;
+  }
+  const whole = stacks.every((stack) => Array.isArray(stack) && stack.every(Number.isInteger));
+  return whole ? { type, strings, stacks, addresses } : undefined;
+}
+
+/** The named frames of an answer. */
+export function unpackFrames(
+  { strings, stacks, addresses }: Answer & { type: "resolved" },
+): SymbolizedFrame[][] {
+  return stacks.map((stack) => {
+    const frames: SymbolizedFrame[] = [];
+    for (let at = 0; at + 3 < stack.length; at += 4) {
+      frames.push({
+        kind: frameKinds[stack[at]!] ?? "user",
+        function: strings[stack[at + 1]!] ?? "",
+        module: strings[stack[at + 2]!] ?? "",
+        address: parseAddress(addresses[stack[at + 3]!] ?? ""),
+      });
+    }
+    return frames;
+  });
+}
+
+/** The answer that holds these frames. */
+export function packFrames(stacks: readonly (readonly SymbolizedFrame[])[]): Answer & { type: "resolved" } {
+  const strings = new Map<string, number>();
+  const addresses: string[] = [];
+  function intern(text: string): number {
+    const known = strings.get(text) ?? strings.size;
+    strings.set(text, known);
+    return known;
+  }
+  const packed = stacks.map((frames) =>
+    frames.flatMap((frame) => [
+      frameKinds.indexOf(frame.kind),
+      intern(frame.function),
+      intern(frame.module),
+      addresses.push(frame.address.toString(16)) - 1,
+    ])
+  );
+  return { type: "resolved", strings: [...strings.keys()], stacks: packed, addresses };
+}
+
+function parseAddress(text: string): bigint {
+  return /^[0-9a-f]{1,16}$/.test(text) ? BigInt(`0x${text}`) : 0n;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+function isProcess(value: unknown): value is CapturedProcess {
+  return isObject(value) && Number.isInteger(value.pid) && Number.isInteger(value.startTicks) &&
+    typeof value.maps === "string";
+}
+
+function isStack(value: unknown): value is { pid: number; kind: "user" | "kernel"; addresses: string } {
+  return isObject(value) && Number.isInteger(value.pid) &&
+    (value.kind === "user" || value.kind === "kernel") &&
+    typeof value.addresses === "string";
+}

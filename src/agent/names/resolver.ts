@@ -1,0 +1,185 @@
+import type { Logger } from "../../../lib/log.ts";
+import { keepExecutable, readMapsText } from "../../../lib/procfs/maps.ts";
+import { readStat } from "../../../lib/procfs/process.ts";
+import type { SymbolizedFrame } from "../../../lib/symbol/symbolizer.ts";
+import { type NamingLimits, NamingProcess } from "./naming_process.ts";
+import {
+  type Answer,
+  type CapturedProcess,
+  formatAddresses,
+  type FrameRequest,
+  type Request,
+  unpackFrames,
+} from "./protocol.ts";
+
+/** Addresses in one request, so that each stays far below the deadline. */
+const batchAddresses = 4096;
+const maxStarts = 2;
+const defaultDeadlineMs = 5000;
+const defaultMemoryLimitBytes = 256 * 1024 * 1024;
+
+/** A frame with the name that was found for it; all of its text is attacker's input. */
+export type NamedFrame = SymbolizedFrame;
+
+/** How to start a resolver. */
+export interface NameResolverOptions {
+  /** Program and arguments of the naming child; a heap limit belongs in here. */
+  readonly command: readonly string[];
+  /** The task's targets. */
+  readonly pids: readonly number[];
+  readonly logger: Logger;
+  /** Longest time for one request to the child; 5 s when not given. */
+  readonly deadlineMs?: number;
+  /** Most resident memory of the child; 256 MiB when not given. */
+  readonly memoryLimitBytes?: number;
+}
+
+/**
+ * Names the frames of one task's targets, with a child process that is started for it and ended with it.
+ *
+ * The child may die of what it reads. Then it is started once more, without the file it died of; after that every frame
+ * comes back without a name, and `problem` says why.
+ */
+export class NameResolver {
+  readonly #options: NameResolverOptions;
+  readonly #limits: NamingLimits;
+  readonly #processes: readonly CapturedProcess[];
+  readonly #skip: string[] = [];
+  #child: NamingProcess | undefined;
+  #starts = 0;
+  #problem = "";
+  #closed = false;
+  #refreshing = false;
+  /** Requests wait here for the one before. */
+  #queue: Promise<unknown> = Promise.resolve();
+
+  /** `start` is the way to get one: `processes` are the targets as they were before the child. */
+  constructor(options: NameResolverOptions, processes: readonly CapturedProcess[]) {
+    this.#options = options;
+    this.#processes = processes;
+    this.#limits = {
+      deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
+      memoryLimitBytes: options.memoryLimitBytes ?? defaultMemoryLimitBytes,
+    };
+  }
+
+  /** Takes down the targets' mappings at once, then starts the child; resolves when it holds their files. */
+  static async start(options: NameResolverOptions): Promise<NameResolver> {
+    const processes = await Promise.all(options.pids.map(async (pid) => ({
+      pid,
+      startTicks: readStat(pid)?.startTicks ?? 0,
+      maps: keepExecutable(await readMapsText(pid)),
+    })));
+    const resolver = new NameResolver(options, processes);
+    await resolver.#enqueue(() => resolver.#ask({ type: "refresh" }));
+    return resolver;
+  }
+
+  /** Why names are missing, for the task's message; "" when nothing went wrong. */
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /**
+   * Names frames, leaf first; as many lists as requests, each as long as its addresses. The first address of a
+   * request is where the thread was, all others are return addresses: a user or a kernel stack goes in whole.
+   */
+  async resolve(requests: readonly FrameRequest[]): Promise<NamedFrame[][]> {
+    const named: NamedFrame[][] = [];
+    for (const batch of splitBatches(requests)) {
+      const stacks = batch.map(({ pid, kind, addresses }) => ({
+        pid,
+        kind,
+        addresses: formatAddresses(addresses),
+      }));
+      const answer = await this.#enqueue(() => this.#ask({ type: "resolve", stacks }));
+      const frames = answer?.type === "resolved" ? unpackFrames(answer) : [];
+      batch.forEach((request, position) => {
+        const list = frames[position];
+        named.push(list?.length === request.addresses.length ? list : nameNothing(request));
+      });
+    }
+    return named;
+  }
+
+  /** Lets the child look for new mappings and JIT code; once a second is right. Does nothing while one is under way. */
+  async refresh(): Promise<void> {
+    if (this.#refreshing || this.#closed) return;
+    this.#refreshing = true;
+    await this.#enqueue(() => this.#ask({ type: "refresh" }));
+    this.#refreshing = false;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#child?.close();
+    await this.#queue;
+  }
+
+  #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.#queue.then(work);
+    this.#queue = result.catch(() => {});
+    return result;
+  }
+
+  /** Asks the child, starting it where there is none; undefined when it cannot be had. */
+  async #ask(request: Request): Promise<Answer | undefined> {
+    while (!this.#closed) {
+      const child = this.#child ?? await this.#startChild();
+      if (child === undefined) return undefined;
+      const answer = await child.ask(request);
+      if (answer !== undefined) return answer;
+      await this.#bury(child);
+    }
+    return undefined;
+  }
+
+  async #startChild(): Promise<NamingProcess | undefined> {
+    while (this.#starts < maxStarts && !this.#closed) {
+      this.#starts++;
+      let child: NamingProcess;
+      try {
+        child = new NamingProcess(this.#options.command, this.#limits);
+      } catch (error) {
+        this.#report(`it cannot be started: ${(error as Error).message}`);
+        continue;
+      }
+      this.#child = child;
+      const answer = await child.ask({ type: "capture", processes: [...this.#processes], skip: this.#skip });
+      if (answer !== undefined) return child;
+      await this.#bury(child);
+    }
+    return undefined;
+  }
+
+  async #bury(child: NamingProcess): Promise<void> {
+    this.#child = undefined;
+    if (!this.#closed) this.#report(child.failure);
+    if (child.module !== "") this.#skip.push(child.module);
+    await child.close();
+  }
+
+  #report(reason: string): void {
+    const outcome = this.#starts < maxStarts ? "started anew" : "given up, frames have no names";
+    this.#problem = `Naming child failed: ${reason} (${outcome})`;
+    this.#options.logger.warn("Naming child failed", { reason, outcome });
+  }
+}
+
+function splitBatches(requests: readonly FrameRequest[]): FrameRequest[][] {
+  const batches: FrameRequest[][] = [];
+  let room = 0;
+  for (const request of requests) {
+    if (room < request.addresses.length || batches.length === 0) {
+      batches.push([]);
+      room = batchAddresses;
+    }
+    batches.at(-1)!.push(request);
+    room -= request.addresses.length;
+  }
+  return batches;
+}
+
+function nameNothing({ kind, addresses }: FrameRequest): NamedFrame[] {
+  return Array.from(addresses, (address) => ({ kind, function: "", module: "", address }));
+}

@@ -1,0 +1,179 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import {
+  type Frame,
+  FrameKind,
+  FrameSchema,
+  type ProfileChunk,
+  ProfileChunkSchema,
+  StackSchema,
+  ThreadSchema,
+} from "../../gen/stakeout/v1/profile_pb.ts";
+import {
+  type LossCounts as WireLossCounts,
+  LossCountsSchema,
+  type ProfileKind,
+} from "../../gen/stakeout/v1/task_pb.ts";
+import type { NamedFrame } from "../names/resolver.ts";
+
+/** Largest chunk on the wire, encoded. */
+export const maxChunkBytes = 1 << 20;
+/** UTF-16 units of a function or module name kept; a longer one is cut. */
+const maxNameLength = 480;
+/**
+ * Estimated fill at which a chunk is closed and the rest goes into the next one. The estimate is an upper bound and
+ * the largest single stack (254 frames of two longest names) adds 750 KB, so that a chunk stays under its maximum.
+ */
+const closeAtBytes = 256 << 10;
+
+/**
+ * Turns named stacks and per-second weights of one (task, kind) into wire chunks: each table entry is sent once,
+ * in the chunk that first needs it, and indexes go on counting from chunk to chunk.
+ *
+ * Units: weights in samples; seconds relative to the chunk's start.
+ * Limits: a chunk encodes to at most 1 MiB; what does not fit goes into further chunks of the same seconds.
+ */
+export class ChunkBuilder {
+  readonly #taskId: string;
+  readonly #kind: ProfileKind;
+  readonly #strings = new Map<string, number>();
+  readonly #frames = new Map<string, number>();
+  readonly #stacks = new Map<string, number>();
+  readonly #threads = new Map<string, number>();
+  readonly #closed: ProfileChunk[] = [];
+  #threadCount = 0;
+  #number = 0;
+  #chunk: ProfileChunk;
+  #bytes = 0;
+  #startUnixMs = 0;
+  #seconds = 0;
+
+  constructor(taskId: string, kind: ProfileKind) {
+    this.#taskId = taskId;
+    this.#kind = kind;
+    this.#chunk = this.#emptyChunk();
+    this.#string("");
+  }
+
+  /** Begins the chunk of the next seconds. */
+  begin(startUnixMs: number, seconds: number): void {
+    this.#startUnixMs = startUnixMs;
+    this.#seconds = seconds;
+    this.#chunk.startUnixMs = BigInt(Math.round(startUnixMs));
+    this.#chunk.seconds = seconds;
+  }
+
+  /** True when this stack was sent already, so that it need not be named again. */
+  hasStack(key: string): boolean {
+    return this.#stacks.has(key);
+  }
+
+  /** Adds a stack's frames, leaf first; `key` identifies it within the task. */
+  addStack(key: string, frames: readonly NamedFrame[]): void {
+    if (this.#stacks.has(key)) return;
+    const indexes = frames.map((frame) => this.#frame(frame));
+    this.#stacks.set(key, this.#stacks.size);
+    this.#chunk.stacks.push(create(StackSchema, { frames: indexes }));
+    this.#spend(8 + indexes.length * 5);
+  }
+
+  /** Adds or renames a thread; a new name of a known thread becomes a new entry. */
+  addThread(key: string, thread: { tid: number; name: string; processId: string }): void {
+    this.#threads.set(key, this.#threadCount++);
+    this.#chunk.threads.push(create(ThreadSchema, thread));
+    this.#spend(24 + thread.name.length * 3 + thread.processId.length);
+  }
+
+  /** True when the thread has an entry. */
+  hasThread(key: string): boolean {
+    return this.#threads.has(key);
+  }
+
+  /** Adds a weight. @throws {RangeError} when stack or thread were not added before. */
+  addSample(stackKey: string, threadKey: string, second: number, weight: number): void {
+    const stack = index(this.#stacks, stackKey);
+    const thread = index(this.#threads, threadKey);
+    this.#chunk.sampleStacks.push(stack);
+    this.#chunk.sampleThreads.push(thread);
+    this.#chunk.sampleSeconds.push(second);
+    this.#chunk.sampleWeights.push(BigInt(weight));
+    this.#spend(16);
+  }
+
+  /** Ends the chunk of these seconds and returns it, with those that were closed because they were full before it. */
+  finish(loss: Omit<WireLossCounts, "$typeName" | "$unknown">, last: boolean): ProfileChunk[] {
+    this.#chunk.loss = create(LossCountsSchema, loss);
+    this.#chunk.last = last;
+    this.#close();
+    return this.#closed.splice(0);
+  }
+
+  #close(): void {
+    this.#closed.push(this.#chunk);
+    this.#number++;
+    this.#chunk = this.#emptyChunk();
+    this.#bytes = 0;
+  }
+
+  #emptyChunk(): ProfileChunk {
+    return create(ProfileChunkSchema, {
+      taskId: this.#taskId,
+      kind: this.#kind,
+      number: this.#number,
+      startUnixMs: BigInt(Math.round(this.#startUnixMs)),
+      seconds: this.#seconds,
+      stringsBase: this.#strings.size,
+      framesBase: this.#frames.size,
+      stacksBase: this.#stacks.size,
+      threadsBase: this.#threadCount,
+      loss: create(LossCountsSchema),
+    });
+  }
+
+  #spend(bytes: number): void {
+    this.#bytes += bytes;
+    if (this.#bytes >= closeAtBytes) this.#close();
+  }
+
+  #string(text: string): number {
+    const cut = text.length > maxNameLength ? `${text.slice(0, maxNameLength - 1)}…` : text;
+    const known = this.#strings.get(cut);
+    if (known !== undefined) return known;
+    this.#strings.set(cut, this.#strings.size);
+    this.#chunk.strings.push(cut);
+    this.#bytes += 4 + cut.length * 3;
+    return this.#strings.size - 1;
+  }
+
+  #frame(frame: NamedFrame): number {
+    const key = `${frame.kind}\0${frame.address}\0${frame.function}\0${frame.module}`;
+    const known = this.#frames.get(key);
+    if (known !== undefined) return known;
+    const wire: Frame = create(FrameSchema, {
+      kind: wireKinds[frame.kind],
+      function: this.#string(frame.function),
+      module: this.#string(frame.module),
+      address: frame.address,
+    });
+    this.#frames.set(key, this.#frames.size);
+    this.#chunk.frames.push(wire);
+    this.#bytes += 28;
+    return this.#frames.size - 1;
+  }
+}
+
+const wireKinds: Readonly<Record<NamedFrame["kind"], FrameKind>> = {
+  user: FrameKind.USER,
+  kernel: FrameKind.KERNEL,
+  jit: FrameKind.JIT,
+};
+
+function index(table: ReadonlyMap<string, number>, key: string): number {
+  const found = table.get(key);
+  if (found === undefined) throw new RangeError(`Sample of an unknown stack or thread: ${key}`);
+  return found;
+}
+
+/** Encoded size of a chunk. */
+export function chunkBytes(chunk: ProfileChunk): number {
+  return toBinary(ProfileChunkSchema, chunk).length;
+}

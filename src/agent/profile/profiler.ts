@@ -1,0 +1,31 @@
+import type { ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
+import type { LossCounts } from "../../model/profile.ts";
+import type { Task } from "../../model/task.ts";
+
+/** Where a profiler hands its chunks: the queue on disk, or files. Resolves when the chunk is safe there. */
+export type ChunkSink = (chunk: ProfileChunk) => Promise<void>;
+
+/** How a profile ended. */
+export interface ProfileOutcome {
+  readonly state: "done" | "stopped" | "target_exited" | "failed";
+  /** What went wrong or was degraded, one sentence; `""` when nothing. */
+  readonly message: string;
+  readonly loss: LossCounts;
+}
+
+/** What a running profile tells a terminal. */
+export interface ProfileProgress {
+  readonly elapsedSeconds: number;
+  readonly loss: LossCounts;
+  /** Weight of leaf functions so far, heaviest first. */
+  readonly top: readonly { name: string; weight: number }[];
+}
+
+/** One run of one kind of profile over the processes of a task. */
+export interface Profiler {
+  /**
+   * Runs until the task's duration is over, every target is gone, or `signal` aborts; what was taken until then is
+   * handed over in each case. Never rejects because of the target.
+   */
+  run(task: Task, sink: ChunkSink, signal: AbortSignal): Promise<ProfileOutcome>;
+}

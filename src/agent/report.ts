@@ -1,0 +1,192 @@
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
+import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import type { Logger } from "../../lib/log.ts";
+import {
+  type AgentInfo,
+  AgentService,
+  RecordSchema,
+  ReportRequestSchema,
+} from "../gen/stakeout/v1/agent_service_pb.ts";
+import { Backoff, sleep } from "./backoff.ts";
+import type { Spool } from "./spool.ts";
+import type { RecordClass, SpoolRecord } from "./spool_record.ts";
+import { type AgentTransport, describeBackendError } from "./transport.ts";
+
+export interface ReporterOptions {
+  readonly backend: AgentTransport;
+  readonly spool: Spool;
+  readonly agent: AgentInfo;
+  readonly logger: Logger;
+}
+
+/** How the reports get on. */
+export interface ReportHealth {
+  readonly connected: boolean;
+  /** One sentence; `""` when the last attempt went well or there was none yet. */
+  readonly lastError: string;
+}
+
+/** What a record may hold: one case of stakeout.v1.Record. */
+export type RecordBody = NonNullable<MessageInitShape<typeof RecordSchema>["body"]> & { case: string };
+
+const classOfCase: Readonly<Record<string, RecordClass>> = {
+  task: "task",
+  profile: "profile",
+  refusal: "refusal",
+  metrics: "metrics",
+};
+const intervalMs = 2_000;
+const batchBytes = 1024 * 1024;
+const deadlineMs = 15_000;
+const flushMs = 2_000;
+
+/**
+ * Sends what is queued, in batches, until the backend has it.
+ * Limits: a batch is 1 MiB (or one record); tasks and profiles leave at once, the rest within 2 s. Between attempts
+ * that fail there are up to 30 s.
+ * Loss: a record the backend refuses for good is logged and forgotten; nothing else is lost here.
+ */
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #client: Client<typeof AgentService>;
+  readonly #backoff = new Backoff(500, 30_000);
+  #batchBytes = batchBytes;
+  #wake = new AbortController();
+  #health: ReportHealth = { connected: false, lastError: "" };
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#client = createClient(AgentService, options.backend.transport);
+  }
+
+  get health(): ReportHealth {
+    return this.#health;
+  }
+
+  /** Queues a record; resolves to its sequence once it is kept, to `undefined` when the queue dropped it. */
+  async report(body: RecordBody): Promise<number | undefined> {
+    const recordClass = classOfCase[body.case] ?? "other";
+    const bytes = toBinary(RecordSchema, create(RecordSchema, { body }));
+    const sequence = await this.#options.spool.append(recordClass, bytes);
+    if (recordClass === "task" || recordClass === "profile") this.#wake.abort();
+    return sequence;
+  }
+
+  /** Sends until `signal` is aborted, then sends what is left for at most 2 s. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const end = new AbortController();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const stop = () => {
+      this.#wake.abort();
+      timer = setTimeout(() => end.abort(), flushMs);
+    };
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    try {
+      while (!signal.aborted) {
+        const state = await this.#sendBatch(end.signal);
+        if (state === "more") continue;
+        if (state === "failed") await sleep(this.#backoff.nextMs(), signal);
+        else await this.#waitForMore();
+      }
+      while (!end.signal.aborted && await this.#sendBatch(end.signal) === "more");
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  async #waitForMore(): Promise<void> {
+    await sleep(intervalMs, this.#wake.signal);
+    this.#wake = new AbortController();
+  }
+
+  async #sendBatch(signal: AbortSignal): Promise<"more" | "idle" | "failed"> {
+    const records = await this.#options.spool.peekBatch(this.#batchBytes);
+    const last = records.at(-1);
+    if (last === undefined) return "idle";
+    let kept: number;
+    try {
+      kept = Math.min(await this.#send(records, signal), last.sequence);
+      if (kept < (records[0]?.sequence ?? 0)) {
+        throw new ConnectError("no record was stored", Code.Unavailable);
+      }
+      await this.#options.spool.acknowledge(kept);
+    } catch (error) {
+      const isInvalid = ConnectError.from(error).code === Code.InvalidArgument;
+      if (isInvalid && await this.#isolate(records, error, signal)) return "more";
+      this.#fail(error);
+      return "failed";
+    }
+    this.#succeed();
+    const wasFull = records.reduce((bytes, record) => bytes + record.body.length, 0) * 2 > this.#batchBytes;
+    this.#batchBytes = batchBytes;
+    return wasFull || kept < last.sequence ? "more" : "idle";
+  }
+
+  async #send(records: readonly SpoolRecord[], signal: AbortSignal): Promise<number> {
+    const request = create(ReportRequestSchema, { agent: this.#options.agent });
+    // The bodies are serialized already. As unknown fields of the number of `records` they go out as they are.
+    request.$unknown = records.map((record) => ({
+      no: ReportRequestSchema.field.records.number,
+      wireType: WireType.LengthDelimited,
+      data: frameRecord(record),
+    }));
+    const response = await this.#client.report(request, { signal, timeoutMs: deadlineMs });
+    for (const refusal of response.refusals) {
+      this.#options.logger.warn("The backend refuses a record for good", {
+        sequence: refusal.sequence,
+        reason: refusal.reason,
+      });
+    }
+    return Number(response.acknowledgedSequence);
+  }
+
+  /**
+   * Finds the record for which a whole batch is invalid: sends one by one, and gives up the one that is refused while
+   * an empty batch of the same agent is not. True when sending can go on.
+   */
+  async #isolate(records: readonly SpoolRecord[], error: unknown, signal: AbortSignal): Promise<boolean> {
+    const [first] = records;
+    if (records.length > 1 || first === undefined) {
+      this.#batchBytes = 1;
+      return true;
+    }
+    try {
+      await this.#send([], signal);
+    } catch {
+      return false;
+    }
+    this.#options.logger.warn("The backend refuses a record for good", {
+      sequence: first.sequence,
+      reason: ConnectError.from(error).rawMessage,
+    });
+    await this.#options.spool.acknowledge(first.sequence);
+    return true;
+  }
+
+  #succeed(): void {
+    this.#backoff.reset();
+    if (!this.#health.connected) {
+      this.#options.logger.info("Reports reach the backend", { url: this.#options.backend.url });
+    }
+    this.#health = { connected: true, lastError: "" };
+  }
+
+  #fail(error: unknown): void {
+    const lastError = describeBackendError(error, this.#options.backend.url);
+    if (this.#health.connected || this.#health.lastError !== lastError) {
+      this.#options.logger.warn("Reports wait in the queue", { reason: lastError });
+    }
+    this.#health = { connected: false, lastError };
+  }
+}
+
+/** A stakeout.v1.Record with its sequence, behind its length. */
+function frameRecord(record: SpoolRecord): Uint8Array {
+  const sequence = new BinaryWriter()
+    .tag(RecordSchema.field.sequence.number, WireType.Varint).uint64(record.sequence).finish();
+  return new BinaryWriter().uint32(sequence.length + record.body.length).raw(sequence).raw(record.body)
+    .finish();
+}

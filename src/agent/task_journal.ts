@@ -1,0 +1,47 @@
+import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
+import { type Task, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import type { AgentState, StateSchema } from "./state.ts";
+
+const fileName = "running_tasks";
+
+/** Remembers which tasks run, so that an agent that was killed can say at its next start how they ended. */
+export class TaskJournal {
+  readonly #state: AgentState;
+  readonly #running = new Map<string, Task>();
+
+  constructor(state: AgentState) {
+    this.#state = state;
+  }
+
+  /** Follows a task: kept while it runs. Resolves when the disk has it, or cannot take it. */
+  async update(task: Task): Promise<void> {
+    if (task.state === TaskState.RUNNING) this.#running.set(task.id, task);
+    else this.#running.delete(task.id);
+    await this.#state.save(fileName, [...this.#running.values()].map((one) => toJson(TaskSchema, one)));
+  }
+
+  /** Tasks that the agent before this one left running, as ended at `atUnixMs`; asked once, at the start. */
+  async takeAbandoned(atUnixMs: number): Promise<Task[]> {
+    const tasks = await this.#state.load(fileName, tasksSchema) ?? [];
+    await this.#state.save(fileName, []);
+    return tasks.map((task) =>
+      create(TaskSchema, {
+        ...task,
+        state: TaskState.AGENT_STOPPED,
+        message: "The agent ended while the task ran; what was taken until then is the profile",
+        endedAtUnixMs: BigInt(Math.round(atUnixMs)),
+      })
+    );
+  }
+}
+
+const tasksSchema: StateSchema<Task[]> = {
+  safeParse(value) {
+    try {
+      if (!Array.isArray(value)) throw new TypeError("not a list");
+      return { success: true, data: value.map((task) => fromJson(TaskSchema, task as JsonValue)) };
+    } catch (error) {
+      return { success: false, error: { message: (error as Error).message } };
+    }
+  },
+};
