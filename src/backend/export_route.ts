@@ -1,0 +1,73 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { ProfileKind, TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
+import { type ExportFormat, exportFormats } from "./profile/profile_protocol.ts";
+import type { ProfileReader } from "./profile/profile_reader.ts";
+import type { Store } from "./store/store.ts";
+
+const kinds: Readonly<Record<string, ProfileKind>> = {
+  on_cpu: ProfileKind.ON_CPU,
+  off_cpu: ProfileKind.OFF_CPU,
+  network: ProfileKind.NETWORK,
+};
+const files: Readonly<Record<ExportFormat, { ending: string; contentType: string }>> = {
+  pprof: { ending: "pb.gz", contentType: "application/octet-stream" },
+  folded: { ending: "folded", contentType: "text/plain; charset=utf-8" },
+  speedscope: { ending: "speedscope.json", contentType: "application/json" },
+};
+
+/** Path of an export: `/api/v1/tasks/ID/profile`. */
+export const exportPattern = /^\/api\/v1\/tasks\/([0-9a-f]{32})\/profile$/;
+
+/**
+ * Answers a download: `?kind=on_cpu&format=pprof&from=0&to=60`, all optional; seconds since the task's start.
+ *
+ * @throws {ConnectError} For the caller.
+ */
+export async function exportProfile(
+  taskId: string,
+  query: URLSearchParams,
+  { store, profiles }: { store: Store; profiles: ProfileReader },
+): Promise<Response> {
+  const format = readFormat(query.get("format") ?? "pprof");
+  const stored = await store.getTask(taskId);
+  if (stored === undefined) {
+    throw new ConnectError("No such task; it may be older than what is kept", Code.NotFound);
+  }
+  const kind = readKind(query.get("kind"), stored.kinds);
+  const fromSecond = readSecond(query.get("from"));
+  const toSecond = readSecond(query.get("to"));
+  const task = fromBinary(TaskSchema, stored.data);
+  const bytes = await profiles.exportProfile(task, { kind, fromSecond, toSecond }, format);
+  const { ending, contentType } = files[format];
+  const name = `${task.policy || "profile"}-${taskId.slice(0, 8)}.${ending}`.replaceAll(/[^A-Za-z0-9._-]/g, "_");
+  return new Response(bytes, {
+    headers: {
+      "content-type": contentType,
+      "content-disposition": `attachment; filename="${name}"`,
+      "cache-control": "no-store",
+    },
+  });
+}
+
+function readFormat(text: string): ExportFormat {
+  const format = exportFormats.find((known) => known === text);
+  if (format !== undefined) return format;
+  throw new ConnectError(`Unknown format; use ${exportFormats.join(", ")}`, Code.InvalidArgument);
+}
+
+/** The kind asked for, else the first that the task has. */
+function readKind(text: string | null, taken: readonly number[]): ProfileKind {
+  const kind = text === null ? taken[0] : kinds[text];
+  if (text !== null && kind === undefined) {
+    throw new ConnectError(`Unknown kind; use ${Object.keys(kinds).join(", ")}`, Code.InvalidArgument);
+  }
+  if (kind !== undefined && taken.includes(kind)) return kind;
+  throw new ConnectError("The task has no such profile; ask for one of its kinds", Code.NotFound);
+}
+
+function readSecond(text: string | null): number {
+  const second = Number(text ?? "0");
+  if (Number.isInteger(second) && second >= 0 && second <= 86_400) return second;
+  throw new ConnectError("Range is not whole seconds since the task's start", Code.InvalidArgument);
+}

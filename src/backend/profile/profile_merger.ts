@@ -1,0 +1,201 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Frame,
+  FrameKind,
+  type FrameSchema,
+  type Profile,
+  type ProfileChunk,
+  ProfileSchema,
+  type Stack,
+  type Thread,
+  type ThreadSchema,
+} from "../../gen/stakeout/v1/profile_pb.ts";
+import type { LossCounts, ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+
+/** Which part of which profile. */
+export interface ProfileRange {
+  readonly taskId: string;
+  readonly kind: ProfileKind;
+  readonly taskStartMs: number;
+  /** Seconds since the task's start, half open; 0, 0 is all. */
+  readonly fromSecond: number;
+  readonly toSecond: number;
+}
+
+const tableLimit = 2_000_000;
+const secondsLimit = 4_000;
+const emptyTable: readonly never[] = [];
+
+/** Joins the chunks of one profile, given in order, into one profile over a range of seconds. */
+export class ProfileMerger {
+  readonly #range: ProfileRange;
+  readonly #strings: string[] = [];
+  readonly #frames: Frame[] = [];
+  readonly #stacks: Stack[] = [];
+  readonly #threads: Thread[] = [];
+  /** Weight by stack and thread: `stack * 2^21 + thread`. */
+  readonly #weights = new Map<number, number>();
+  readonly #secondWeights: number[] = [];
+  readonly #loss = { taken: 0n, stored: 0n, lostKernel: 0n, lostAgent: 0n, truncated: 0n };
+  #nextNumber = 0;
+  #endSecond = 0;
+  #missing = 0;
+
+  constructor(range: ProfileRange) {
+    this.#range = range;
+  }
+
+  /** Adds the next chunk. One whose tables do not follow from what came before is left out as missing. */
+  add(chunk: ProfileChunk): void {
+    const start = Math.round((Number(chunk.startUnixMs) - this.#range.taskStartMs) / 1000);
+    this.#noteGap(chunk.number, start);
+    const fits = place(this.#strings, chunk.stringsBase, chunk.strings) &&
+      place(this.#frames, chunk.framesBase, chunk.frames) &&
+      place(this.#stacks, chunk.stacksBase, chunk.stacks) &&
+      place(this.#threads, chunk.threadsBase, chunk.threads);
+    if (!fits) {
+      this.#missing++;
+      return;
+    }
+    this.#addSamples(chunk, start);
+    this.#endSecond = start + chunk.seconds;
+    if (this.#overlaps(start, this.#endSecond)) addLoss(this.#loss, chunk.loss);
+  }
+
+  /** The profile with only what its samples use. */
+  finish(): Profile {
+    const used = new UsedTables(this.#strings, this.#frames, this.#stacks, this.#threads);
+    const sampleStacks: number[] = [];
+    const sampleThreads: number[] = [];
+    const sampleWeights: bigint[] = [];
+    for (const [key, weight] of this.#weights) {
+      sampleStacks.push(used.stack(Math.floor(key / tableLimit)));
+      sampleThreads.push(used.thread(key % tableLimit));
+      sampleWeights.push(BigInt(weight));
+    }
+    const { taskId, kind, taskStartMs } = this.#range;
+    return create(ProfileSchema, {
+      taskId,
+      kind,
+      ...used.tables(),
+      sampleStacks,
+      sampleThreads,
+      sampleWeights,
+      secondWeights: Array.from(this.#secondWeights, (weight) => BigInt(weight ?? 0)),
+      startUnixMs: BigInt(taskStartMs),
+      loss: this.#loss,
+      missingChunks: this.#missing,
+    });
+  }
+
+  #noteGap(number: number, startSecond: number): void {
+    if (number > this.#nextNumber && this.#overlaps(this.#endSecond, startSecond)) {
+      this.#missing += number - this.#nextNumber;
+    }
+    this.#nextNumber = number + 1;
+  }
+
+  #addSamples(chunk: ProfileChunk, start: number): void {
+    const { sampleStacks, sampleThreads, sampleSeconds, sampleWeights } = chunk;
+    for (let index = 0; index < sampleStacks.length; index++) {
+      const second = start + (sampleSeconds[index] ?? 0);
+      const weight = Number(sampleWeights[index] ?? 0n);
+      if (second >= 0 && second < secondsLimit) {
+        while (this.#secondWeights.length <= second) this.#secondWeights.push(0);
+        this.#secondWeights[second]! += weight;
+      }
+      const stack = sampleStacks[index] ?? 0;
+      const thread = sampleThreads[index] ?? 0;
+      if (!this.#overlaps(second, second + 1) || stack >= tableLimit || thread >= tableLimit) continue;
+      const key = stack * tableLimit + thread;
+      this.#weights.set(key, (this.#weights.get(key) ?? 0) + weight);
+    }
+  }
+
+  /** Whether a span of seconds lies within the range at least in part. */
+  #overlaps(from: number, to: number): boolean {
+    const { fromSecond, toSecond } = this.#range;
+    return toSecond === 0 ? to > fromSecond : from < toSecond && to > fromSecond;
+  }
+}
+
+/** Renumbers what is used, so that a short range does not carry the whole task's tables. */
+class UsedTables {
+  readonly #source: { strings: string[]; frames: Frame[]; stacks: Stack[]; threads: Thread[] };
+  readonly #strings = new Map<string, number>([["", 0]]);
+  readonly #frames = new Map<number, number>();
+  readonly #stacks = new Map<number, number>();
+  readonly #threads = new Map<number, number>();
+  readonly #frameTable: MessageInitShape<typeof FrameSchema>[] = [];
+  readonly #stackTable: { frames: number[] }[] = [];
+  readonly #threadTable: MessageInitShape<typeof ThreadSchema>[] = [];
+
+  constructor(strings: string[], frames: Frame[], stacks: Stack[], threads: Thread[]) {
+    this.#source = { strings, frames, stacks, threads };
+  }
+
+  stack(index: number): number {
+    return number(this.#stacks, index, () => {
+      const frames = this.#source.stacks[index]?.frames ?? emptyTable;
+      this.#stackTable.push({ frames: frames.map((frame) => this.#frame(frame)) });
+    });
+  }
+
+  thread(index: number): number {
+    return number(this.#threads, index, () => {
+      const thread = this.#source.threads[index];
+      this.#threadTable.push(thread ?? { name: "[lost]" });
+    });
+  }
+
+  tables() {
+    return {
+      strings: [...this.#strings.keys()],
+      frames: this.#frameTable,
+      stacks: this.#stackTable,
+      threads: this.#threadTable,
+    };
+  }
+
+  #frame(index: number): number {
+    return number(this.#frames, index, () => {
+      const frame = this.#source.frames[index];
+      if (frame === undefined) {
+        this.#frameTable.push({ kind: FrameKind.UNSPECIFIED, function: this.#string("[lost]") });
+        return;
+      }
+      const name = this.#string(this.#source.strings[frame.function] ?? "");
+      const module = this.#string(this.#source.strings[frame.module] ?? "");
+      this.#frameTable.push({ kind: frame.kind, function: name, module, address: frame.address });
+    });
+  }
+
+  #string(text: string): number {
+    return number(this.#strings, text, () => {});
+  }
+}
+
+/** The number of a key, given in the order of first use; `append` is called for a new one. */
+function number<Key>(numbers: Map<Key, number>, key: Key, append: () => void): number {
+  const known = numbers.get(key);
+  if (known !== undefined) return known;
+  append();
+  numbers.set(key, numbers.size);
+  return numbers.size - 1;
+}
+
+/** Writes the new entries of a table from `base` on; what a missing chunk would have brought stays absent. */
+function place<T>(table: T[], base: number, entries: readonly T[]): boolean {
+  if (base + entries.length > tableLimit) return false;
+  entries.forEach((entry, index) => table[base + index] = entry);
+  return true;
+}
+
+function addLoss(sum: { [K in "taken" | "stored" | "lostKernel" | "lostAgent" | "truncated"]: bigint }, loss?: LossCounts) {
+  if (loss === undefined) return;
+  sum.taken += loss.taken;
+  sum.stored += loss.stored;
+  sum.lostKernel += loss.lostKernel;
+  sum.lostAgent += loss.lostAgent;
+  sum.truncated += loss.truncated;
+}

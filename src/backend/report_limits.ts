@@ -1,0 +1,21 @@
+/** Limits of what one record may hold. A record beyond them is refused for good, with the reason. */
+export const reportLimits = {
+  records: 2_000,
+  idBytes: 128,
+  nameBytes: 512,
+  pathBytes: 4_096,
+  messageBytes: 4_096,
+  labels: 64,
+  processes: 5_000,
+  uses: 10_000,
+  series: 20_000,
+  secondsPerColumn: 300,
+  secondsPerChunk: 60,
+  chunkBytes: 1024 * 1024,
+  causeSlots: 3_600,
+  taskProcesses: 2,
+  matches: 4_096,
+  problems: 100,
+  futureMs: 3_600_000,
+  pastMs: 30 * 86_400_000,
+} as const;

@@ -1,0 +1,111 @@
+import process from "node:process";
+import { openLibbpf } from "../../lib/bpf/libbpf.ts";
+import type { Logger } from "../../lib/log.ts";
+import { readLoadAverage } from "../../lib/procfs/load_average.ts";
+import { KernelClock } from "../../lib/sys/kernel_clock.ts";
+import { Agent, type AgentParts } from "../agent/agent.ts";
+import { Budget } from "../agent/budget.ts";
+import { readBootId } from "../agent/host.ts";
+import { Pipeline } from "../agent/pipeline.ts";
+import { builtAbilities, PolicyBook } from "../agent/policy_book.ts";
+import { processCpuProbe } from "../agent/probe/process_cpu.ts";
+import { processLayout, ProcessSnapshots } from "../agent/probe/process_snapshot.ts";
+import { systemLoadProbe } from "../agent/probe/system_load.ts";
+import { threadCountProbe } from "../agent/probe/thread_count.ts";
+import type { RecordBody } from "../agent/report.ts";
+import { TaskRunner } from "../agent/task_runner.ts";
+import { Trigger } from "../agent/trigger.ts";
+import { toWireTask } from "../agent/wire.ts";
+import type { Config } from "../model/config.ts";
+import { type ProfileKind, profileKinds } from "../model/policy.ts";
+import { buildOnCpuProfiler } from "./build_profiler.ts";
+import { builtFilePath, readBuiltFile } from "./built_file.ts";
+
+/** What makes one agent different from another: where its results go. */
+export interface AgentPlace {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly agentId: string;
+  readonly emit: (body: RecordBody) => Promise<unknown>;
+  readonly queue: AgentParts["queue"];
+  readonly problems: AgentParts["problems"];
+  /** Called after tasks were started, with what has to outlive the agent. */
+  readonly onStarts: (trigger: Trigger, clock: KernelClock) => void;
+}
+
+/** An agent with all its parts, started: it knows who runs on this host. */
+export interface BuiltAgent {
+  readonly agent: Agent;
+  readonly clock: KernelClock;
+  readonly trigger: Trigger;
+  readonly tasks: TaskRunner;
+  readonly pipeline: Pipeline;
+  close(): Promise<void>;
+}
+
+/**
+ * Loads the BPF programs and puts an agent together. @throws {BpfError} or {@linkcode NotSupportedError} when this host
+ * cannot; nothing stays loaded then.
+ */
+export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
+  const { logger, emit, config } = place;
+  const clock = new KernelClock();
+  const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
+  const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
+  const book = new PolicyBook(builtAbilities);
+  const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds() });
+  const pipeline = new Pipeline({
+    layout: processLayout,
+    book,
+    trigger,
+    probes: [processCpuProbe, threadCountProbe, systemLoadProbe],
+    bootId: readBootId(),
+    host: Deno.hostname(),
+    overrides: config.services,
+    ownPids: [Deno.pid],
+  });
+  const tasks = new TaskRunner({
+    profilers: new Map([["on_cpu", buildOnCpuProfiler({ libbpf, clock, logger })]]),
+    host: Deno.hostname(),
+    bootNs: () => clock.bootNs(),
+    logger,
+    onTask: async (task) => {
+      await emit({
+        case: "task",
+        value: toWireTask(task, place.agentId, (atBootNs) => clock.unixMs(atBootNs)),
+      });
+    },
+    onChunk: async (chunk) => void await emit({ case: "profile", value: chunk }),
+    onEnded: (id) => trigger.taskEnded(id),
+  });
+  const agent = new Agent({
+    ...place,
+    ...{ clock, snapshots, pipeline, book, trigger, tasks },
+    budget: new Budget(readUse, clock.bootNs()),
+    hostLoad: () => readLoadAverage() ?? 0,
+    onStarts: () => place.onStarts(trigger, clock),
+  });
+  try {
+    await agent.start();
+  } catch (error) {
+    await snapshots.close();
+    throw error;
+  }
+  return { agent, clock, trigger, tasks, pipeline, close: () => snapshots.close() };
+}
+
+function makeTaskId(): string {
+  return crypto.getRandomValues(new Uint8Array(16)).toHex();
+}
+
+function unsupportedKinds(): Map<ProfileKind, string> {
+  return new Map(profileKinds.flatMap((kind) => {
+    const reason = builtAbilities.kind(kind);
+    return reason === undefined ? [] : [[kind, reason]];
+  }));
+}
+
+function readUse(): { cpuNs: number; rssBytes: number } {
+  const { user, system } = process.cpuUsage();
+  return { cpuNs: (user + system) * 1000, rssBytes: Deno.memoryUsage().rss };
+}

@@ -1,0 +1,28 @@
+/** Inode of the first pid namespace of a host, fixed by the kernel. */
+const initialPidNamespace = "pid:[4026531836]";
+
+/** What works less than it could on this host, one sentence each; asked once, at the start. */
+export function hostProblems(): string[] {
+  const problems: string[] = [];
+  if (Deno.readLinkSync("/proc/self/ns/pid") !== initialPidNamespace) {
+    problems.push(
+      "Only processes of this pid namespace are seen; run the agent in the host's (hostPID, --pid=host)",
+    );
+  }
+  if (!hasKernelAddresses()) {
+    problems.push("Kernel functions have no names: /proc/kallsyms hides its addresses; grant CAP_SYSLOG");
+  }
+  return problems;
+}
+
+function hasKernelAddresses(): boolean {
+  try {
+    using file = Deno.openSync("/proc/kallsyms");
+    const start = new Uint8Array(4096);
+    const length = file.readSync(start) ?? 0;
+    const lines = new TextDecoder().decode(start.subarray(0, length)).split("\n");
+    return lines.some((line) => /^[0-9a-f]*[1-9a-f][0-9a-f]* [tT] /.test(line));
+  } catch {
+    return false;
+  }
+}

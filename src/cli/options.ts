@@ -1,0 +1,46 @@
+import type { Config } from "../model/config.ts";
+import type { PolicyDocument } from "../model/policy_file.ts";
+
+/** What every long-running command gets: all settings, resolved from flags, environment, file and defaults. */
+export interface ServiceOptions {
+  config: Config;
+  /** Reads the configuration anew, as at the start; rejects with a CommandError when it is bad. For SIGHUP. */
+  reloadConfig: () => Promise<Config>;
+}
+
+/** `stakeout up`. */
+export interface UpOptions extends ServiceOptions {
+  /** Open the URL in a browser when there is a desktop. */
+  open: boolean;
+}
+
+/** `stakeout server`. */
+export interface ServerOptions extends ServiceOptions {
+  /** End when standard input ends: the life of the `up` that started this server. */
+  lifeline: boolean;
+}
+
+/** `stakeout agent`. */
+export type AgentOptions = ServiceOptions;
+
+/** `stakeout watch`. */
+export interface WatchOptions extends ServiceOptions {
+  /** Checked, at least one, names unique. */
+  policies: PolicyDocument[];
+  outputFolder: string;
+  /** Watch this long; without end when absent. */
+  durationSeconds?: number;
+}
+
+/** How a profile is written. */
+export type ProfileFormat = "pprof" | "folded" | "speedscope";
+
+/** `stakeout record`. */
+export interface RecordOptions extends ServiceOptions {
+  /** At least one, no repeats; whether they exist is not checked yet. */
+  pids: number[];
+  durationSeconds: number;
+  outputFile: string;
+  format: ProfileFormat;
+  frequencyHz: number;
+}

@@ -1,0 +1,98 @@
+import { openLibbpf } from "../../lib/bpf/libbpf.ts";
+import { createLogger } from "../../lib/log.ts";
+import { readExe, readStat } from "../../lib/procfs/process.ts";
+import { KernelClock } from "../../lib/sys/kernel_clock.ts";
+import { readBootId } from "../agent/host.ts";
+import type { ProfileOutcome } from "../agent/profile/profiler.ts";
+import { ProfileMerger } from "../backend/profile/profile_merger.ts";
+import { ProfileKind } from "../gen/stakeout/v1/task_pb.ts";
+import { type Process, processId } from "../model/process.ts";
+import { noLoss } from "../model/profile.ts";
+import type { Task } from "../model/task.ts";
+import { buildOnCpuProfiler } from "./build_profiler.ts";
+import { builtFilePath, readBuiltFile } from "./built_file.ts";
+import { CommandError } from "./command_error.ts";
+import { describeFileError } from "./describe_file_error.ts";
+import type { RecordOptions } from "./options.ts";
+import { printNote, writeOut } from "./output.ts";
+import { ProgressLine } from "./terminal.ts";
+import { onEndSignal } from "./until_signal.ts";
+import { encodeProfile, writeWhole } from "./write_profile.ts";
+
+const mostTargets = 2;
+
+/** `stakeout record`: one profile, now. An interrupt ends it early; what was taken until then is written. */
+export async function runRecord(options: RecordOptions): Promise<number> {
+  const { pids, durationSeconds, frequencyHz, outputFile, config } = options;
+  if (pids.length > mostTargets) {
+    throw new CommandError(
+      `${pids.length} processes are too many for one profile; give at most ${mostTargets}`,
+      {
+        exitCode: 2,
+      },
+    );
+  }
+  const logger = createLogger({ format: config.logFormat, level: config.logLevel });
+  const clock = new KernelClock();
+  const processes = pids.map(findProcess);
+  const task: Task = {
+    ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: Deno.hostname(), kinds: ["on_cpu"] },
+    ...{ state: "running", message: "", endedAtBootNs: 0, loss: noLoss },
+    ...{ processes, durationSeconds, frequencyHz, startedAtBootNs: clock.bootNs() },
+  };
+  const merger = new ProfileMerger({
+    ...{ taskId: task.id, kind: ProfileKind.ON_CPU, fromSecond: 0, toSecond: 0 },
+    taskStartMs: clock.unixMs(task.startedAtBootNs),
+  });
+  const line = new ProgressLine();
+  const profiler = buildOnCpuProfiler({
+    libbpf: openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so")),
+    ...{ clock, logger },
+    onProgress: ({ elapsedSeconds, loss, top }) =>
+      line.update({ elapsedSeconds, totalSeconds: durationSeconds, samples: loss.taken, top }),
+  });
+  const abort = new AbortController();
+  using _signals = onEndSignal(() => abort.abort());
+  const outcome = await profiler.run(task, (chunk) => Promise.resolve(merger.add(chunk)), abort.signal);
+  line.clear();
+  if (outcome.state === "failed") throw new CommandError(outcome.message, { exitCode: 3 });
+
+  const name = processes.map(({ name, pid }) => `${name} (${pid})`).join(", ");
+  const bytes = await encodeProfile(merger.finish(), options.format, { name, frequencyHz, durationSeconds });
+  try {
+    if (outputFile === "-") writeOut(bytes);
+    else await writeWhole(outputFile, bytes);
+  } catch (error) {
+    throw new CommandError(`Cannot write ${outputFile}: ${describeFileError(error)}; give another -o FILE`, {
+      exitCode: 1,
+      cause: error,
+    });
+  }
+  printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome)}`);
+  return 0;
+}
+
+/** @throws {CommandError} when there is no such process. */
+function findProcess(pid: number): Process {
+  const stat = readStat(pid);
+  const exe = readExe(pid)?.path;
+  if (stat === undefined || exe === undefined) {
+    throw new CommandError(`There is no user process ${pid}; check --pid`, { exitCode: 1 });
+  }
+  const startBootNs = stat.startTicks * 1e7;
+  return {
+    ...{ id: processId(readBootId(), startBootNs, pid), pid, startBootNs, exe, parentPid: stat.parentPid },
+    ...{ name: exe.slice(exe.lastIndexOf("/") + 1), service: "", instance: "", cgroup: "", containerId: "" },
+    ...{ uid: 0, labels: {} },
+  };
+}
+
+function describeOutcome({ state, message, loss }: ProfileOutcome): string {
+  const lost = loss.lostKernel + loss.lostAgent;
+  const parts = [`${loss.taken} samples taken, ${loss.stored} stored, ${lost} lost`];
+  if (loss.truncated > 0) parts.push(`${loss.truncated} with a stack cut at 127 frames`);
+  if (state === "target_exited") parts.push("the process ended");
+  if (state === "stopped") parts.push("stopped early");
+  if (message !== "") parts.push(message);
+  return parts.join("; ");
+}

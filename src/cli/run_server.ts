@@ -1,0 +1,93 @@
+import { createLogger } from "../../lib/log.ts";
+import { type Assets, loadAssets } from "../backend/assets.ts";
+import type { Token } from "../backend/auth.ts";
+import { type Backend, startBackend } from "../backend/backend.ts";
+import { dropServerPermissions } from "../backend/server_permissions.ts";
+import { ensureTokenFile, readTokenFile } from "../backend/token_file.ts";
+import { type Config, parseAddress } from "../model/config.ts";
+import { version } from "../model/version.ts";
+import { builtFilePath } from "./built_file.ts";
+import { CommandError } from "./command_error.ts";
+import type { ServerOptions } from "./options.ts";
+import { printLine } from "./output.ts";
+import { onEndSignal } from "./until_signal.ts";
+import { writeWhole } from "./write_profile.ts";
+
+/** `stakeout server`: backend and UI. Prints the URL to open, with a token, when it serves. */
+export async function runServer({ config, lifeline }: ServerOptions): Promise<number> {
+  dropServerPermissions();
+  const logger = createLogger({ format: config.logFormat, level: config.logLevel });
+  const { stateFolder, grpcListen, tls } = config;
+  let tokens: Token[];
+  let backend: Backend;
+  try {
+    await Deno.mkdir(stateFolder, { recursive: true, mode: 0o700 });
+    tokens = await readTokens(config);
+    backend = await startBackend({
+      ...requireAddress(config.listen, "--listen"),
+      ...(grpcListen === "" ? {} : { grpcListen: requireAddress(grpcListen, "--grpc-listen") }),
+      ...(tls.certFile === "" ? {} : { tls }),
+      ...{ stateFolder, tokens, logger, version },
+      assets: await readAssets(),
+      hostNames: config.hostNames,
+      retention: config.retention,
+    });
+  } catch (error) {
+    if (error instanceof CommandError) throw error;
+    throw new CommandError((error as Error).message, { exitCode: 1, cause: error });
+  }
+  const { url } = backend;
+  const token = tokens.find(({ role }) => role === "editor") ?? tokens[0]!;
+  await leaveForClients(stateFolder, url, token.token);
+  logger.info("The backend serves", {
+    url,
+    ...(backend.grpcPort === undefined ? {} : { grpcPort: backend.grpcPort }),
+  });
+  printLine(`${url}/login?token=${token.token}`);
+  await untilEnd(lifeline);
+  logger.info("The backend ends");
+  await backend.close();
+  return 0;
+}
+
+async function readAssets(): Promise<Assets> {
+  try {
+    return await loadAssets(builtFilePath("ui"));
+  } catch (error) {
+    throw new CommandError("The UI is not built: build/ui; run ./scripts/setup", {
+      exitCode: 1,
+      cause: error,
+    });
+  }
+}
+
+/** What client commands on this host find the backend by. */
+async function leaveForClients(stateFolder: string, url: string, token: string): Promise<void> {
+  for (const [name, text] of [["url", url], ["token", token]] as const) {
+    await writeWhole(`${stateFolder}/${name}`, new TextEncoder().encode(`${text}\n`), 0o600);
+  }
+}
+
+async function readTokens({ backend, stateFolder }: Config): Promise<Token[]> {
+  return backend.tokenFile === ""
+    ? await ensureTokenFile(`${stateFolder}/tokens`)
+    : await readTokenFile(backend.tokenFile);
+}
+
+function requireAddress(text: string, flag: string): { hostname: string; port: number } {
+  const address = parseAddress(text);
+  if (address !== undefined) return address;
+  throw new CommandError(`${text} is no address; write host:port after ${flag}`, { exitCode: 2 });
+}
+
+/** Until a signal; with a lifeline until standard input ends, since whoever holds the other end ends us with it. */
+async function untilEnd(lifeline: boolean): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  using _signals = onEndSignal(() => lifeline ? undefined : resolve());
+  if (lifeline) void drain(Deno.stdin.readable).finally(resolve);
+  await promise;
+}
+
+async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
+  for await (const _ of stream);
+}

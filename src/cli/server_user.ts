@@ -1,0 +1,47 @@
+import type { Logger } from "../../lib/log.ts";
+
+/** The user and group that have no rights on any Linux. */
+const nobody = { uid: 65534, gid: 65534 };
+
+/**
+ * Chooses the user that the server of `up` runs as: nobody where we are root and nobody can reach program and state;
+ * else our own. Gives the state folder and what is in it to that user.
+ */
+export async function serverUser(
+  stateFolder: string,
+  logger: Logger,
+): Promise<{ uid: number; gid: number } | undefined> {
+  if (Deno.uid() !== 0) return undefined;
+  const closed = [Deno.execPath(), import.meta.dirname ?? "/", stateFolder].map(findClosedFolder)
+    .find((folder) => folder !== undefined);
+  if (closed !== undefined) {
+    logger.warn(
+      "The server keeps this user: others may not enter a folder on the way to it; chmod o+x opens it",
+      {
+        folder: closed,
+      },
+    );
+    return undefined;
+  }
+  await giveTo(stateFolder);
+  return nobody;
+}
+
+/** The first folder above `path` that other users may not enter. */
+function findClosedFolder(path: string): string | undefined {
+  const parts = path.split("/").slice(1, -1);
+  for (let depth = 1; depth <= parts.length; depth++) {
+    const folder = `/${parts.slice(0, depth).join("/")}`;
+    if (((Deno.statSync(folder).mode ?? 0) & 0o001) === 0) return folder;
+  }
+  return undefined;
+}
+
+async function giveTo(folder: string): Promise<void> {
+  await Deno.chown(folder, nobody.uid, nobody.gid);
+  for await (const { name, isDirectory, isSymlink } of Deno.readDir(folder)) {
+    if (isSymlink) continue;
+    if (isDirectory) await giveTo(`${folder}/${name}`);
+    else await Deno.chown(`${folder}/${name}`, nobody.uid, nobody.gid);
+  }
+}

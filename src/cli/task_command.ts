@@ -1,0 +1,177 @@
+import { type Command, InvalidArgumentError, Option } from "commander";
+import { formatMetricValue, isMetricName } from "../model/metric.ts";
+import { type BackendClient, openBackend } from "./backend_client.ts";
+import { CommandError } from "./command_error.ts";
+import { loadConfig } from "./load_config.ts";
+import { printJson, printLine, printNote, writeOut } from "./output.ts";
+import { parseLimit } from "./parse_option.ts";
+import { addBackendOptions, addOutputOption } from "./shared_options.ts";
+import { formatTable } from "./table.ts";
+import { type ExportOptions, exportTask } from "./task_export.ts";
+import { findTaskState, type TaskRecord, taskStateNames, toTaskRecord } from "./task_record.ts";
+
+interface ListOptions {
+  search?: string;
+  policy?: string;
+  service?: string;
+  metric?: string;
+  status?: string;
+  limit: number;
+  output: string;
+}
+
+/** `stakeout task`: what tripped, and the profiles that were taken. */
+export function addTaskCommand(program: Command): void {
+  const task = program.command("task").description("list, show, export and stop triggered tasks");
+  task.addHelpText(
+    "after",
+    `
+Examples:
+  stakeout task list --service checkout
+  stakeout task show 3f2a
+  stakeout task export 3f2a -o checkout.pb.gz
+  stakeout task export 3f2a --format folded -o - | flamegraph.pl > checkout.svg`,
+  );
+
+  addOutputOption(addBackendOptions(task.command("list")))
+    .description("list tasks, newest first")
+    .option("--search <text>", "only tasks whose policy, service, executable, host or id holds this")
+    .option("--policy <name>", "only this policy's")
+    .option("--service <name>", "only this service's")
+    .option("--metric <name>", "only those that this metric tripped", parseMetric)
+    .addOption(new Option("--status <state>", "only those in this state").choices(taskStateNames))
+    .option("--limit <rows>", "at most so many rows", parseLimit, 100)
+    .addHelpText("after", "\nExample:\n  stakeout task list --status running --output json")
+    .action(async (options: ListOptions, command: Command) => {
+      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      await listTasks(backend, options);
+    });
+
+  addOutputOption(addBackendOptions(task.command("show")))
+    .description("show when, why and what of one task")
+    .argument("<id>", "the task, or the first digits of its id")
+    .addHelpText("after", "\nExample:\n  stakeout task show 3f2a")
+    .action(async (id: string, options: { output: string }, command: Command) => {
+      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const { task } = await backend.tasks.getTask({ id: await findTaskId(backend, id) });
+      if (task === undefined) throw new CommandError(`There is no task ${id}`, { exitCode: 1 });
+      if (options.output === "json") printJson(toTaskRecord(task));
+      else writeOut(describeTask(toTaskRecord(task)));
+    });
+
+  addBackendOptions(task.command("export"))
+    .description("write a task's profile to a file")
+    .argument("<id>", "the task, or the first digits of its id")
+    .option("-o, --output <file>", "file to write, - for standard output (default: <id>.pb.gz)")
+    .addOption(new Option("--format <format>", "pprof, folded or speedscope (default: by the file's name)")
+      .choices(["pprof", "folded", "speedscope"]))
+    .addOption(
+      new Option("--kind <kind>", "which of the task's profiles").choices(["on_cpu", "off_cpu", "network"]),
+    )
+    .addHelpText("after", "\nExample:\n  stakeout task export 3f2a -o checkout.speedscope.json")
+    .action(async (id: string, options: ExportOptions, command: Command) => {
+      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      await exportTask(backend, await findTaskId(backend, id), options);
+    });
+
+  addBackendOptions(task.command("stop"))
+    .description("end running tasks; what was taken until now is kept")
+    .argument("<ids...>", "the tasks, or the first digits of their ids")
+    .addHelpText("after", "\nExample:\n  stakeout task stop 3f2a")
+    .action(async (ids: string[], _options: unknown, command: Command) => {
+      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      for (const given of ids) {
+        const id = await findTaskId(backend, given);
+        await backend.tasks.stopTask({ id });
+        printLine(`${id}: stopping`);
+      }
+    });
+}
+
+async function listTasks(backend: BackendClient, options: ListOptions): Promise<void> {
+  const state = options.status === undefined ? undefined : findTaskState(options.status);
+  const { tasks, total } = await backend.tasks.listTasks({
+    search: options.search ?? "",
+    policy: options.policy ?? "",
+    service: options.service ?? "",
+    metric: options.metric ?? "",
+    states: state === undefined ? [] : [state],
+    limit: options.limit,
+  });
+  const records = tasks.map(toTaskRecord);
+  if (options.output === "json") return printJson(records);
+  if (total === 0) return printNote("no tasks; a task starts when a policy trips: stakeout policy list");
+  writeOut(formatTable([
+    ["ID", "STARTED", "STATE", "POLICY", "SERVICE", "PID", "HOST", "WHY"],
+    ...records.map((task) => [
+      task.id.slice(0, 12),
+      task.startedAt,
+      task.state,
+      task.policy,
+      task.processes.map(({ service }) => service).join(","),
+      task.processes.map(({ pid }) => pid).join(","),
+      task.host,
+      describeCause(task),
+    ]),
+  ]));
+  if (total > tasks.length) printNote(`${total - tasks.length} more; raise --limit or filter`);
+}
+
+/** Turns the first digits of an id into the whole one. */
+async function findTaskId(backend: BackendClient, given: string): Promise<string> {
+  if (/^[0-9a-f]{32}$/.test(given)) return given;
+  if (!/^[0-9a-f]{4,31}$/.test(given)) {
+    throw new CommandError(`${given} is not a task's id; give at least 4 hexadecimal digits of it`, {
+      exitCode: 2,
+    });
+  }
+  const { tasks } = await backend.tasks.listTasks({ search: given, limit: 1_000 });
+  const ids = tasks.map(({ id }) => id).filter((id) => id.startsWith(given));
+  if (ids.length === 1) return ids[0]!;
+  const fault = ids.length === 0 ? "There is no task" : `${ids.length} tasks begin with`;
+  throw new CommandError(`${fault} ${given}; see stakeout task list`, { exitCode: 1 });
+}
+
+function describeCause({ cause }: TaskRecord): string {
+  if (cause === null) return "by hand";
+  return `${cause.metric} >= ${
+    showValue(cause.metric, cause.threshold)
+  } in ${cause.reached} of ${cause.periodSeconds} s` +
+    (cause.uri === "" ? "" : ` on ${cause.uri}`);
+}
+
+function describeTask(task: TaskRecord): string {
+  const { cause, loss } = task;
+  const rows: string[][] = [
+    ["task", task.id],
+    ["policy", `${task.policy} version ${task.policyVersion}`],
+    ["state", task.message === "" ? task.state : `${task.state}: ${task.message}`],
+    ["host", task.host],
+    ...task.processes.map(({ pid, service, exe }) => ["process", `${pid} ${service} ${exe}`]),
+    ["started", task.startedAt],
+    ["ended", task.endedAt ?? "-"],
+    ["profiles", `${task.kinds.join(", ")} for ${task.durationSeconds} s at ${task.frequencyHz} Hz`],
+    ["why", `${describeCause(task)}, asked for ${cause?.count ?? 0}`],
+  ];
+  if (cause !== null) {
+    const slots = cause.slots.map((value) => value === null ? "-" : String(Number(value.toFixed(2))));
+    rows.push(["window", `${slots.join(" ")} (one a second, until ${cause.at})`]);
+  }
+  if (loss !== null) {
+    const lost = loss.lostKernel + loss.lostAgent;
+    rows.push([
+      "samples",
+      `${loss.taken} taken = ${loss.stored} stored + ${lost} lost, ${loss.truncated} truncated`,
+    ]);
+  }
+  return formatTable([["FIELD", "VALUE"], ...rows]);
+}
+
+function showValue(metric: string, value: number): string {
+  return isMetricName(metric) ? formatMetricValue(metric, value) : String(value);
+}
+
+function parseMetric(value: string): string {
+  if (!isMetricName(value)) throw new InvalidArgumentError("See the README for the metrics.");
+  return value;
+}
