@@ -16,7 +16,9 @@ export async function runCommand(
 /** Compares two folders of text files. @throws {Error} naming the stale files and the command that renews them. */
 export async function compareFolders(fresh: string, committed: string, renew: string): Promise<void> {
   const [one, two] = [await readTree(fresh), await readTree(committed)];
-  const stale = [...new Set([...one.keys(), ...two.keys()])].filter((name) => one.get(name) !== two.get(name));
+  const stale = [...new Set([...one.keys(), ...two.keys()])].filter((name) =>
+    one.get(name) !== two.get(name)
+  );
   if (stale.length > 0) throw new Error(`Generated files are stale: ${stale.join(", ")}: run ${renew}`);
 }
 

@@ -21,7 +21,11 @@ if (check) {
   const temporary = await Deno.makeTempDir({ prefix: "stakeout-gen-" });
   try {
     await generate(temporary);
-    await compareFolders(`${temporary}/src/gen/stakeout`, `${repositoryRoot}/src/gen/stakeout`, "deno task gen");
+    await compareFolders(
+      `${temporary}/src/gen/stakeout`,
+      `${repositoryRoot}/src/gen/stakeout`,
+      "deno task gen",
+    );
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }

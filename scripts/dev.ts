@@ -1,0 +1,96 @@
+/**
+ * `deno task dev`: runs `stakeout up` with a demo workload and policy, and starts it anew when a source file changes.
+ * State lives in build/dev, so that tasks stay from run to run.
+ */
+import { repositoryRoot, runCommand } from "./command.ts";
+
+const stateFolder = `${repositoryRoot}/build/dev`;
+const listen = Deno.args[0] ?? "127.0.0.1:7471";
+const workload = `${stateFolder}/checkout-demo`;
+const watched = ["main.ts", "lib", "src", "bpf", "proto"].map((path) => `${repositoryRoot}/${path}`);
+
+await Deno.mkdir(stateFolder, { recursive: true, mode: 0o700 });
+await runCommand("gcc", [
+  ...["-O0", "-g", "-fno-omit-frame-pointer", "-pthread", "-o", workload],
+  `${repositoryRoot}/tests/programs/demo_checkout.c`,
+]);
+const demo = new Deno.Command(workload, { stdin: "null", stdout: "null" }).spawn();
+let up = await startUp();
+let stopping = false;
+for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => void stop());
+
+await applyDemoPolicy();
+say("the demo idles, then burns CPU: a task trips within a minute and a half; open the URL above");
+for await (const change of debounce(Deno.watchFs(watched), 300)) {
+  say(`${change} changed: rebuilding`);
+  const setup = await new Deno.Command(`${repositoryRoot}/scripts/setup`).spawn().status;
+  if (!setup.success) continue;
+  await end(up);
+  up = await startUp();
+}
+
+function say(text: string): void {
+  Deno.stderr.writeSync(new TextEncoder().encode(`dev: ${text}\n`));
+}
+
+/** Starts `up` and resolves when it serves. */
+async function startUp(): Promise<Deno.ChildProcess> {
+  const child = new Deno.Command(`${repositoryRoot}/scripts/stakeout`, {
+    args: ["up", "--listen", listen, "--state", stateFolder],
+    stdin: "null",
+  }).spawn();
+  void child.status.then(({ code }) => {
+    if (!stopping && child === up) void stop(code);
+  });
+  for (let attempt = 0; attempt < 150; attempt++) {
+    const ready = await fetch(`http://${listen}/readyz`).then(
+      async (reply) => (await reply.body?.cancel(), reply.ok),
+      () => false,
+    );
+    if (ready) return child;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`stakeout up does not answer on ${listen}: see its lines above`);
+}
+
+async function applyDemoPolicy(): Promise<void> {
+  await runCommand(`${repositoryRoot}/scripts/stakeout`, [
+    ...["policy", "apply", "--state", stateFolder],
+    ...["-f", `${repositoryRoot}/tests/programs/demo_policy.yaml`],
+  ]);
+}
+
+async function end(child: Deno.ChildProcess): Promise<void> {
+  const running = child;
+  stopping = true;
+  try {
+    running.kill("SIGTERM");
+  } catch {
+    // It has ended already.
+  }
+  await running.status;
+  stopping = false;
+}
+
+async function stop(code = 0): Promise<never> {
+  stopping = true;
+  for (const child of [up, demo]) {
+    try {
+      child.kill("SIGTERM");
+    } catch {
+      // It has ended already.
+    }
+    await child.status;
+  }
+  Deno.exit(code);
+}
+
+/** Yields one changed path for each burst of changes. */
+async function* debounce(events: Deno.FsWatcher, quietMs: number): AsyncGenerator<string> {
+  for await (const event of events) {
+    const path = event.paths.find((one) => !/\/gen\/|_test\.tsx?$|~$|\.swp$/.test(one));
+    if (event.kind === "access" || path === undefined) continue;
+    await new Promise((resolve) => setTimeout(resolve, quietMs));
+    yield path.slice(repositoryRoot.length + 1);
+  }
+}

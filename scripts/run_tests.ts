@@ -1,0 +1,87 @@
+/**
+ * Runs the gate and every folder of tests, each with a time limit, and ends with one line
+ * `N passed, N failed, N skipped`; the exit code is 1 when anything failed. A skipped test that is not on
+ * tests/allowed_skips.txt counts as failed. Called by scripts/test, which sets the machine up first. Arguments
+ * name the suites to run (`ok`, `kernel`, ...); all of them when there is none.
+ */
+import { repositoryRoot } from "./command.ts";
+import { listFiles } from "./files.ts";
+import { parseAllowedSkips, parseTestReport } from "./test_report.ts";
+
+interface Suite {
+  name: string;
+  limitSeconds: number;
+  command: (report: string) => string[];
+}
+
+const deno = `${repositoryRoot}/scripts/deno`;
+const results = `${repositoryRoot}/test-results`;
+const folders = [["kernel", 180], ["cli", 120], ["fault", 150], ["fuzz", 120], ["e2e", 150]] as const;
+
+const suites: Suite[] = [{
+  name: "ok",
+  limitSeconds: 150,
+  command: (report) => [deno, "run", "-A", "scripts/ok.ts", `--junit-path=${report}`],
+}];
+for (const [name, limitSeconds] of folders) {
+  const files = await listFiles(`tests/${name}`, /_test\.ts$/);
+  if (files.length === 0) continue;
+  const command = (report: string) => [deno, "test", "-A", "--no-check", `--junit-path=${report}`, ...files];
+  suites.push({ name, limitSeconds, command });
+}
+
+await Deno.mkdir(results, { recursive: true });
+const allowedSkips = parseAllowedSkips(await Deno.readTextFile(`${repositoryRoot}/tests/allowed_skips.txt`));
+let [passed, failed, skipped] = [0, 0, 0];
+const wanted = suites.filter(({ name }) => Deno.args.length === 0 || Deno.args.includes(name));
+if (wanted.length < Deno.args.length) {
+  say(`error: unknown suite; known are ${suites.map(({ name }) => name).join(", ")}`);
+  Deno.exit(2);
+}
+for (const suite of wanted) {
+  const counts = await runSuite(suite);
+  passed += counts.passed;
+  failed += counts.failed;
+  skipped += counts.skipped;
+}
+say(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+Deno.exit(failed > 0 ? 1 : 0);
+
+async function runSuite({ name, limitSeconds, command }: Suite) {
+  const started = performance.now();
+  const path = `${results}/${name}.xml`;
+  await Deno.remove(path).catch(() => {});
+  // `timeout` leads a process group of its own, so that what a hanging test started ends with it.
+  const child = await new Deno.Command("timeout", {
+    args: ["--kill-after=10", String(limitSeconds), ...command(path)],
+    cwd: repositoryRoot,
+    stdin: "null",
+    env: { NO_COLOR: "1" },
+  }).output();
+  const { passed, failed, skipped } = parseTestReport(await Deno.readTextFile(path).catch(() => ""));
+  const surprising = skipped.filter((test) => !allowedSkips.has(test));
+  const faults = [
+    ...failed.map((test) => `failed: ${test}`),
+    ...surprising.map((test) => `skipped without being on tests/allowed_skips.txt: ${test}`),
+  ];
+  if (child.code === 124 || child.code === 137) faults.push(`not done after ${limitSeconds} s`);
+  else if (child.code !== 0 && failed.length === 0) faults.push(`ended with code ${child.code}`);
+
+  const time = ((performance.now() - started) / 1000).toFixed(1);
+  if (faults.length > 0) {
+    const decoder = new TextDecoder();
+    say((decoder.decode(child.stdout) + decoder.decode(child.stderr)).trimEnd());
+    for (const fault of faults) say(`${name}: ${fault}`);
+  }
+  const verdict = faults.length === 0 ? "ok    " : "FAILED";
+  say(
+    `${verdict} ${name}: ${passed} passed, ${faults.length} failed, ${
+      skipped.length - surprising.length
+    } skipped, ${time} s`,
+  );
+  return { passed, failed: faults.length, skipped: skipped.length - surprising.length };
+}
+
+function say(line: string): void {
+  Deno.stdout.writeSync(new TextEncoder().encode(line + "\n"));
+}
