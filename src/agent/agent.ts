@@ -52,6 +52,7 @@ export class Agent {
   readonly #inventory = new Inventory();
   readonly #unixMs: (atBootNs: number) => number;
   #reportedSecond = 0;
+  #measuredSecond = 0;
   #statusDue = false;
   #droppedMetrics = 0n;
 
@@ -65,7 +66,7 @@ export class Agent {
     const { snapshots, pipeline } = this.#parts;
     const { atBootNs, records } = snapshots.read();
     this.#inventory.apply(await pipeline.start(atBootNs, records));
-    this.#reportedSecond = pipeline.second;
+    this.#reportedSecond = this.#measuredSecond = pipeline.second;
   }
 
   /** Judges by these policies from now on. `fresh` says that the backend may know nothing of this host. */
@@ -125,7 +126,8 @@ export class Agent {
   #report(second: number, atBootNs: number): void {
     const { clock, budget, queue, emit } = this.#parts;
     if (second - this.#reportedSecond >= metricsEverySeconds) this.#reportMetrics(second);
-    if (second % statusEverySeconds === 0) {
+    if (second - this.#measuredSecond >= statusEverySeconds) {
+      this.#measuredSecond = second;
       clock.measureOffset();
       budget.measure(atBootNs);
       this.#statusDue = true;

@@ -38,7 +38,7 @@ export class TaskJournal {
 const tasksSchema: StateSchema<Task[]> = {
   safeParse(value) {
     try {
-      if (!Array.isArray(value)) throw new TypeError("not a list");
+      if (!Array.isArray(value)) throw new TypeError("The file holds no list");
       return { success: true, data: value.map((task) => fromJson(TaskSchema, task as JsonValue)) };
     } catch (error) {
       return { success: false, error: { message: (error as Error).message } };

@@ -1,4 +1,5 @@
 import { createLogger } from "../../lib/log.ts";
+import { keepAgentRights } from "./agent_rights.ts";
 import { findBackendUrl, readToken } from "./backend_client.ts";
 import type { AgentOptions } from "./options.ts";
 import { runReportingAgent } from "./reporting_agent.ts";
@@ -6,6 +7,7 @@ import { onEndSignal } from "./until_signal.ts";
 
 /** `stakeout agent`: watches this host and reports to a backend until it is told to end. */
 export async function runAgent({ config }: AgentOptions): Promise<number> {
+  keepAgentRights();
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
   const abort = new AbortController();
   using _signals = onEndSignal(() => abort.abort());
