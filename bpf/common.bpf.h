@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Helpers of several programs: pids by namespace, hashes, records that are emitted into the object's BTF. */
+/* Helpers of several programs: pids by namespace, hashes, records that are emitted into the
+ * object's BTF. */
 #ifndef STAKEOUT_COMMON_BPF_H
 #define STAKEOUT_COMMON_BPF_H
 
@@ -14,35 +15,41 @@
 #define PID_NAMESPACE_DEPTH 32
 
 /*
- * Puts a struct into the object's BTF though no map, global or function names it. The section is one that libbpf
- * knows nothing about, so it costs no map.
+ * Puts a struct into the object's BTF though no map, global or function names it. The section is
+ * one that libbpf knows nothing about, so it costs no map.
  */
 #define EMIT_RECORD(type) const struct type *emit_##type SEC("records")
 
 /* A process or thread as the namespace at this depth of it numbers it. */
 static __always_inline struct upid id_at_level(const struct pid *pid, __u32 level) {
   struct upid id = {};
+  const void *place;
 
-  bpf_probe_read_kernel(&id.nr, sizeof(id.nr),
-                        (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-                            level * bpf_core_type_size(struct upid) +
-                            bpf_core_field_offset(struct upid, nr));
-  bpf_probe_read_kernel(&id.ns, sizeof(id.ns),
-                        (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-                            level * bpf_core_type_size(struct upid) +
-                            bpf_core_field_offset(struct upid, ns));
+  if (level == 0) {
+    /* The host's namespace, and nearly always the one asked for: plain loads, no helper calls. */
+    id.nr = pid->numbers[0].nr;
+    id.ns = pid->numbers[0].ns;
+    return id;
+  }
+  place = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
+          level * bpf_core_type_size(struct upid);
+  bpf_probe_read_kernel(&id.nr, sizeof(id.nr), place + bpf_core_field_offset(struct upid, nr));
+  bpf_probe_read_kernel(&id.ns, sizeof(id.ns), place + bpf_core_field_offset(struct upid, ns));
   return id;
 }
 
 /*
- * Finds how deep the pid namespace with this inode (of /proc/PID/ns/pid) is among those that see a process; -1 when it does not
- * see it. Not bpf_get_ns_current_pid_tgid(): that one fails for a process in a namespace below the asked one, so an
- * agent on the host could not profile a container.
+ * Finds how deep the pid namespace with this inode (of /proc/PID/ns/pid) is among those that see a
+ * process; -1 when it does not see it. Not bpf_get_ns_current_pid_tgid(): that one fails for a
+ * process in a namespace below the asked one, so an agent on the host could not profile a
+ * container.
  */
 static __always_inline int namespace_level(const struct pid *pid, __u64 inode) {
-  __u32 deepest = BPF_CORE_READ(pid, level);
+  __u32 deepest = pid->level;
 
-  for (__u32 level = 0; level < PID_NAMESPACE_DEPTH && level <= deepest; level++) {
+  if (pid->numbers[0].ns->ns.inum == inode)
+    return 0;
+  for (__u32 level = 1; level < PID_NAMESPACE_DEPTH && level <= deepest; level++) {
     struct upid id = id_at_level(pid, level);
 
     if (BPF_CORE_READ(id.ns, ns.inum) == inode)
@@ -51,8 +58,11 @@ static __always_inline int namespace_level(const struct pid *pid, __u64 inode) {
   return -1;
 }
 
-/* One step of a 64-bit hash. Both halves of the step are needed: with a single multiplication some differences of the input come out
- * the same whatever the seed, and a hostile process could make its stacks collide. */
+/*
+ * One step of a 64-bit hash. Both multiplications are needed: after a single one some differences
+ * of the input come out the same whatever the seed, and a hostile process could make its stacks
+ * collide.
+ */
 static __always_inline __u64 mix(__u64 hash, __u64 value) {
   hash = (hash ^ value) * 0x9e3779b97f4a7c15ULL;
   hash ^= hash >> 29;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The few kernel types the programs read, each with only the fields they read. Offsets are those of the
- * running kernel: the loader relocates every access by name (CO-RE), so order and size here do not matter.
+ * The few kernel types the programs read, each with only the fields they read. Offsets are those of
+ * the running kernel: the loader relocates every access by name (CO-RE), so order and size here do
+ * not matter.
  */
 #ifndef STAKEOUT_KERNEL_H
 #define STAKEOUT_KERNEL_H

@@ -40,11 +40,11 @@ struct sample_key {
 
 /* One per CPU. Once detached, taken = sum of all sample counts + lost_samples. */
 struct on_cpu_counters_value {
-  __u64 taken;               /* samples of a target */
-  __u64 lost_samples;        /* the samples map was full */
-  __u64 unsent_stacks;       /* ring or known_stacks was full; tried again at the next such sample */
-  __u64 unsent_threads;      /* the ring was full; tried again at the thread's next sample */
-  __u64 truncated;           /* samples with a stack of MAX_FRAMES */
+  __u64 taken;          /* samples of a target */
+  __u64 lost_samples;   /* the samples map was full */
+  __u64 unsent_stacks;  /* ring or known_stacks was full; tried again at the next such sample */
+  __u64 unsent_threads; /* the ring was full; tried again at the thread's next sample */
+  __u64 truncated;      /* samples with a stack of MAX_FRAMES */
   __u64 missing_user_stacks; /* samples whose user stack could not be read */
 };
 

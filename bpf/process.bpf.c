@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #include "common.bpf.h"
+
 #include "process.h"
 
-/* A walk takes 30 ns a thread; a process has 32,768 threads at most unless kernel.pid_max was raised. */
+/* A walk takes 30 ns a thread; a process has 32,768 threads at most unless kernel.pid_max was
+ * raised. */
 #define MAX_THREADS 65536
 /* Tries to count threads and ended threads at one moment. */
 #define MAX_TRIES 3
@@ -29,41 +31,50 @@ static long add_thread(__u32 index, struct walk *walk) {
 }
 
 /*
- * Sums the CPU time of live and ended threads. A thread that ends moves its time from itself to the sum of the ended ones
- * under stats_lock: when that was taken meanwhile, its time may be in both or neither, and we count again.
+ * Sums the CPU time of live and ended threads. A thread that ends moves its time from itself to the
+ * sum of the ended ones under stats_lock: when that was taken meanwhile, its time may be in both or
+ * neither, and we count again.
  */
-static void count_run_time(struct signal_struct *signal, struct process_event *event) {
+static __always_inline void count_run_time(struct task_struct *leader,
+                                           struct process_event *event) {
+  struct signal_struct *signal = leader->signal;
   struct list_head *head =
       (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
 
+  event->threads = signal->nr_threads;
+  if (event->threads == 1) {
+    /* Most processes: nothing to walk, and the one thread cannot end and be listed. */
+    event->run_time_ns = signal->sum_sched_runtime + leader->se.sum_exec_runtime;
+    return;
+  }
   for (int attempt = 0; attempt < MAX_TRIES; attempt++) {
-    __u32 sequence = BPF_CORE_READ(signal, stats_lock.seqcount.seqcount.sequence);
+    __u32 sequence = signal->stats_lock.seqcount.seqcount.sequence;
     struct walk walk = {.head = head};
 
-    walk.position = BPF_CORE_READ(head, next);
-    walk.run_time_ns = BPF_CORE_READ(signal, sum_sched_runtime);
+    walk.position = signal->thread_head.next;
+    walk.run_time_ns = signal->sum_sched_runtime;
     bpf_loop(MAX_THREADS, add_thread, &walk, 0);
 
-    event->threads = BPF_CORE_READ(signal, nr_threads);
+    event->threads = signal->nr_threads;
     event->run_time_ns = walk.run_time_ns;
     event->unwalked_threads = event->threads > walk.threads ? event->threads - walk.threads : 0;
-    if (!(sequence & 1) &&
-        sequence == BPF_CORE_READ(signal, stats_lock.seqcount.seqcount.sequence)) {
-      event->torn = 0;
+    event->torn = (sequence & 1) || sequence != signal->stats_lock.seqcount.seqcount.sequence;
+    if (!event->torn)
       return;
-    }
-    event->torn = 1;
   }
 }
 
 /*
  * Writes one process_event for every user process the reader's pid namespace sees.
  *
- * Hook: iter/task, because one read of it gives all processes at one moment for a thirtieth of what their /proc files cost.
- * It visits threads; a process is taken at the thread that leads it, which stays until the last one ended, even when it ended itself.
- * Kernel threads and processes whose threads have all ended are left out.
+ * Hook: iter/task: one read of it gives all processes at one moment for a thirtieth of what their
+ * /proc files cost. It visits threads; a process is taken at the thread that leads it, which stays
+ * until the last one ended, even when it ended itself. Kernel threads and processes whose threads
+ * have all ended are left out.
+ *
  * Maps: none.
- * Cost: about 0.3 us a process, 30 ns a thread.
+ *
+ * Cost: 0.2 to 0.6 us a task visited, and for processes of several threads 30 ns a thread.
  */
 SEC("iter/task")
 int read_processes(struct bpf_iter__task *context) {
@@ -71,14 +82,12 @@ int read_processes(struct bpf_iter__task *context) {
   struct process_event event = {};
   struct upid reader, id;
   struct task_struct *parent;
-  struct signal_struct *signal;
   struct pid *reader_pid;
   __u32 level;
 
   if (!task || task->pid != task->tgid || (task->flags & PF_KTHREAD))
     return 0;
-  signal = task->signal;
-  if (signal->live.counter == 0)
+  if (task->signal->live.counter == 0)
     return 0;
 
   /* The program runs in the context of whoever reads the iterator. */
@@ -99,7 +108,7 @@ int read_processes(struct bpf_iter__task *context) {
       event.parent_pid = id.nr;
   }
 
-  count_run_time(signal, &event);
+  count_run_time(task, &event);
   event.start_boot_ns = task->start_boottime;
   event.cgroup_id = task->cgroups->dfl_cgrp->kn->id;
   event.exec_id = task->self_exec_id;

@@ -39,7 +39,7 @@ const deepestAncestor = 64;
  * Kernel threads, ended processes that nobody has waited for, and Stakeout itself are left out.
  */
 export class Discovery {
-  readonly #options: DiscoveryOptions;
+  #options: DiscoveryOptions;
   readonly #elapsedMs: () => number;
   readonly #live = new Map<ProcessRow, LiveProcess>();
   /** In the order in which they were seen. */
@@ -85,6 +85,12 @@ export class Discovery {
     for (const row of started) this.#unread.add(row);
     for (const row of executed) this.#unread.add(row);
     this.#readSome();
+  }
+
+  /** Names all processes anew by these overrides, a few a tick. */
+  setOverrides(overrides: readonly ServiceOverride[]): void {
+    this.#options = { ...this.#options, overrides };
+    for (const row of this.#live.keys()) this.#unread.add(row);
   }
 
   /** Reads all new processes, giving way to other work every 5 ms. For the start, when all are new. */

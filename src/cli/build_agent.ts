@@ -18,7 +18,7 @@ import { Trigger } from "../agent/trigger.ts";
 import { toWireTask } from "../agent/wire.ts";
 import type { Config } from "../model/config.ts";
 import { type ProfileKind, profileKinds } from "../model/policy.ts";
-import { buildOnCpuProfiler } from "./build_profiler.ts";
+import { buildOnCpuProfiler, type OnProgress } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 
 /** What makes one agent different from another: where its results go. */
@@ -29,6 +29,7 @@ export interface AgentPlace {
   readonly emit: (body: RecordBody) => Promise<unknown>;
   readonly queue: AgentParts["queue"];
   readonly problems: AgentParts["problems"];
+  readonly onProgress?: OnProgress;
   /** Called after tasks were started, with what has to outlive the agent. */
   readonly onStarts: (trigger: Trigger, clock: KernelClock) => void;
 }
@@ -64,8 +65,9 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     overrides: config.services,
     ownPids: [Deno.pid],
   });
+  const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
   const tasks = new TaskRunner({
-    profilers: new Map([["on_cpu", buildOnCpuProfiler({ libbpf, clock, logger })]]),
+    profilers: new Map([["on_cpu", buildOnCpuProfiler({ libbpf, clock, logger, ...progress })]]),
     host: Deno.hostname(),
     bootNs: () => clock.bootNs(),
     logger,

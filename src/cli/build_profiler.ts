@@ -7,18 +7,22 @@ import { OnCpuProfiler } from "../agent/profile/on_cpu.ts";
 import { OnCpuSession } from "../agent/profile/on_cpu_session.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";
 import type { Process } from "../model/process.ts";
+import type { Task } from "../model/task.ts";
 import { readBuiltFile } from "./built_file.ts";
 import { selfCommand } from "./self_command.ts";
 
 /** Heap of the naming child; beyond it the child ends and the profile goes on without those names. */
 const namingHeapMegabytes = 128;
 
+/** Called about once a second while a profile is taken. */
+export type OnProgress = (progress: ProfileProgress, task: Task) => void;
+
 /** Makes the on-CPU profiler of this executable: its BPF object and its naming child. */
 export function buildOnCpuProfiler(parts: {
   libbpf: Libbpf;
   clock: KernelClock;
   logger: Logger;
-  onProgress?: (progress: ProfileProgress) => void;
+  onProgress?: OnProgress;
 }): OnCpuProfiler {
   const { libbpf, clock, logger, onProgress } = parts;
   return new OnCpuProfiler({

@@ -26,7 +26,7 @@ export interface ReportingAgentOptions {
   /** Ends the agent. */
   readonly signal: AbortSignal;
   /** Called once it watches. */
-  readonly onReady?: () => void;
+  readonly onReady?: (agent: BuiltAgent) => void;
 }
 
 const policySetSchema = z.object({
@@ -67,7 +67,7 @@ export async function runReportingAgent(options: ReportingAgentOptions): Promise
 }
 
 async function followBackend(
-  { agent }: BuiltAgent,
+  built: BuiltAgent,
   parts: ReportingAgentOptions & {
     backend: AgentTransport;
     state: AgentState;
@@ -76,6 +76,7 @@ async function followBackend(
   },
   signal: AbortSignal,
 ): Promise<void> {
+  const { agent } = built;
   const { backend, state, reporter, info, logger } = parts;
   const sync = new PolicySync({
     ...{ backend, logger, agent: info },
@@ -89,7 +90,7 @@ async function followBackend(
   const reports = new AbortController();
   const reporting = reporter.run(reports.signal);
   const syncing = sync.run(signal);
-  parts.onReady?.();
+  parts.onReady?.(built);
   await agent.run(signal);
   reports.abort();
   await Promise.all([reporting, syncing]);

@@ -4,6 +4,7 @@ import type { Config } from "../model/config.ts";
 import { CommandError } from "./command_error.ts";
 import type { UpOptions } from "./options.ts";
 import { printLine } from "./output.ts";
+import { followServices } from "./reload.ts";
 import { runReportingAgent } from "./reporting_agent.ts";
 import { selfCommand } from "./self_command.ts";
 import { serverUser } from "./server_user.ts";
@@ -11,7 +12,8 @@ import { onEndSignal } from "./until_signal.ts";
 import { writeWhole } from "./write_profile.ts";
 
 /** `stakeout up`: the backend in a process of its own without rights, the agent in this one; neither outlives the other. */
-export async function runUp({ config, open }: UpOptions): Promise<number> {
+export async function runUp(options: UpOptions): Promise<number> {
+  const { config, open } = options;
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
   const folder = config.stateFolder;
   const serverFolder = `${folder}/server`;
@@ -31,6 +33,7 @@ export async function runUp({ config, open }: UpOptions): Promise<number> {
   const user = await serverUser(serverFolder, logger);
   const server = startServer(serverFolder, user);
   const abort = new AbortController();
+  using reload = new DisposableStack();
   using _signals = onEndSignal(() => abort.abort());
   const serverEnded = server.status.then(({ code }) => {
     abort.abort();
@@ -43,7 +46,10 @@ export async function runUp({ config, open }: UpOptions): Promise<number> {
     await leaveForClients(folder, url, new URL(loginUrl).searchParams.get("token") ?? "");
     await runReportingAgent({
       ...{ config, logger, url, token, signal: abort.signal },
-      onReady: () => announce(loginUrl, open),
+      onReady({ pipeline }) {
+        reload.use(followServices(options, logger, pipeline));
+        announce(loginUrl, open);
+      },
     });
   } finally {
     // The end of its standard input ends the server.

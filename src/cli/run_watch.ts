@@ -1,7 +1,9 @@
 import { createLogger } from "../../lib/log.ts";
+import type { ProfileProgress } from "../agent/profile/profiler.ts";
 import type { RecordBody } from "../agent/report.ts";
 import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
-import type { Task } from "../gen/stakeout/v1/task_pb.ts";
+import type { Task as WireTask } from "../gen/stakeout/v1/task_pb.ts";
+import type { Task } from "../model/task.ts";
 import { buildAgent } from "./build_agent.ts";
 import { CommandError } from "./command_error.ts";
 import { describeFileError } from "./describe_file_error.ts";
@@ -9,6 +11,7 @@ import { hostProblems } from "./host_problems.ts";
 import type { WatchOptions } from "./options.ts";
 import { printNote } from "./output.ts";
 import { TaskFolders } from "./task_folders.ts";
+import { ProgressLine } from "./terminal.ts";
 import { onEndSignal } from "./until_signal.ts";
 
 const noQueue = {
@@ -22,12 +25,17 @@ const noQueue = {
 /** `stakeout watch`: the agent alone; each task becomes a folder of files. */
 export async function runWatch(options: WatchOptions): Promise<number> {
   const { config, policies, outputFolder, durationSeconds } = options;
-  const logger = createLogger({ format: config.logFormat, level: config.logLevel });
+  const line = new ProgressLine();
+  const isTerminal = Deno.stderr.isTerminal();
+  const logger = createLogger({
+    ...{ format: config.logFormat, level: config.logLevel },
+    ...(isTerminal ? { write: (text: string) => line.print(text.trimEnd()) } : {}),
+  });
   await makeFolder(outputFolder);
   const folders = new TaskFolders(outputFolder, logger);
   async function emit(body: RecordBody): Promise<void> {
     try {
-      if (body.case === "task") await folders.putTask(body.value as Task);
+      if (body.case === "task") await folders.putTask(body.value as WireTask);
       else if (body.case === "profile") folders.putChunk(body.value as ProfileChunk);
     } catch (error) {
       logger.error("A task cannot be written", { reason: describeFileError(error) });
@@ -38,6 +46,9 @@ export async function runWatch(options: WatchOptions): Promise<number> {
     queue: () => noQueue,
     problems: () => [],
     onStarts: () => {},
+    ...(isTerminal
+      ? { onProgress: (progress: ProfileProgress, task: Task) => showProgress(line, progress, task) }
+      : {}),
   });
   const abort = new AbortController();
   using _signals = onEndSignal(() => abort.abort());
@@ -58,6 +69,12 @@ export async function runWatch(options: WatchOptions): Promise<number> {
     await built.close();
   }
   return 0;
+}
+
+function showProgress(line: ProgressLine, { elapsedSeconds, loss, top }: ProfileProgress, task: Task): void {
+  const title = `${task.policy} of ${task.processes.map(({ pid }) => pid).join(", ")}`;
+  line.update({ title, elapsedSeconds, totalSeconds: task.durationSeconds, samples: loss.taken, top });
+  if (elapsedSeconds >= task.durationSeconds) line.clear();
 }
 
 async function makeFolder(folder: string): Promise<void> {

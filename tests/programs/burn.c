@@ -2,8 +2,9 @@
 /*
  * Burns CPU in known functions: burn THREADS [DEPTH] [SECONDS]
  *
- * Each thread, named "burn-0" and so on, calls itself DEPTH times (descend), then spends 70 % of its time in inner_a and 30 % in
- * inner_b, both below outer. Compiled with -O0 -fno-omit-frame-pointer. Prints "ready" once all threads run.
+ * Each thread, named "burn-0" and so on, calls itself DEPTH times (descend), then spends 70 % of
+ * its time in inner_a and 30 % in inner_b, both below outer. Compiled with -O0
+ * -fno-omit-frame-pointer. Prints "ready" once all threads run.
  */
 #define _GNU_SOURCE
 #include <pthread.h>

@@ -2,8 +2,9 @@
 /*
  * A process whose main thread has ended while others go on: leaderless THREADS
  *
- * First THREADS threads burn 50 ms each and end, so that most of the process's CPU time is of threads that are gone. Then THREADS
- * others wait. Prints "ready" from one of those when the main thread has ended.
+ * First THREADS threads burn 50 ms each and end, so that most of the process's CPU time is of
+ * threads that are gone. Then THREADS others wait. Prints "ready" from one of those when the main
+ * thread has ended.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -9,14 +9,17 @@ template <typename Key, typename Value> struct Cart {
   std::map<Key, std::vector<Value>> items;
   __attribute__((noinline)) Value total(const Key &key) const {
     Value sum{};
-    for (auto &value : items.at(key)) sum += value;
+    for (auto &value : items.at(key))
+      sum += value;
     return sum;
   }
   Cart &operator+=(const Cart &other);
   ~Cart();
 };
-template <typename Key, typename Value> __attribute__((noinline)) Cart<Key, Value> &Cart<Key, Value>::operator+=(const Cart &other) {
-  for (auto &[key, values] : other.items) items[key].insert(items[key].end(), values.begin(), values.end());
+template <typename Key, typename Value>
+__attribute__((noinline)) Cart<Key, Value> &Cart<Key, Value>::operator+=(const Cart &other) {
+  for (auto &[key, values] : other.items)
+    items[key].insert(items[key].end(), values.begin(), values.end());
   return *this;
 }
 template <typename Key, typename Value> Cart<Key, Value>::~Cart() { items.clear(); }

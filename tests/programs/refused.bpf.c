@@ -5,8 +5,6 @@
 #include <bpf/bpf_helpers.h>
 
 SEC("syscall")
-int wild(void *context) {
-  return *(volatile int *)0x1234;
-}
+int wild(void *context) { return *(volatile int *)0x1234; }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -20,8 +20,8 @@ __u64 lost = 0;
 SEC("syscall")
 int fill(struct request *request) {
   for (__u32 i = 0; i < 1024 && i < request->records; i++) {
-    __u64 flags = request->wake && i + 1 == request->records ? BPF_RB_FORCE_WAKEUP
-                                                              : BPF_RB_NO_WAKEUP;
+    __u64 flags =
+        request->wake && i + 1 == request->records ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP;
     __u64 number = produced++;
     __u64 record[5] = {number, ~number, 3 * number, 7, 11};
     /* 8 to 39 bytes, most of them no multiple of 8 */

@@ -23,7 +23,7 @@ export interface OnCpuOptions {
   isAlive(process: Process): boolean;
   clock: KernelClock;
   logger: Logger;
-  onProgress?(progress: ProfileProgress): void;
+  onProgress?(progress: ProfileProgress, task: Task): void;
 }
 
 /** Weight of one (stack, thread, second), waiting for its chunk. */
@@ -120,7 +120,7 @@ class OnCpuRun {
       } else {
         void this.#naming.then((naming) => naming.refresh(), () => {});
       }
-      this.#options.onProgress?.(this.#progress(elapsed));
+      this.#options.onProgress?.(this.#progress(elapsed), this.#task);
       second = elapsed;
     }
     await this.#emitting;
