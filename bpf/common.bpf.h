@@ -11,8 +11,8 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_helpers.h>
 
-/* MAX_PID_NS_LEVEL of the kernel. */
-#define PID_NAMESPACE_DEPTH 32
+/* A process is in at most MAX_PID_NS_LEVEL (32) pid namespaces below the host's. */
+#define PID_NAMESPACES 33
 
 /*
  * Puts a struct into the object's BTF though no map, global or function names it. The section is
@@ -31,8 +31,9 @@ static __always_inline struct upid id_at_level(const struct pid *pid, __u32 leve
     id.ns = pid->numbers[0].ns;
     return id;
   }
+  /* 33 x 16 bytes are less than 1,024: the mask only shows the verifier that this is bounded. */
   place = (void *)pid + bpf_core_field_offset(struct pid, numbers) +
-          level * bpf_core_type_size(struct upid);
+          (level * bpf_core_type_size(struct upid) & 1023);
   bpf_probe_read_kernel(&id.nr, sizeof(id.nr), place + bpf_core_field_offset(struct upid, nr));
   bpf_probe_read_kernel(&id.ns, sizeof(id.ns), place + bpf_core_field_offset(struct upid, ns));
   return id;
@@ -49,7 +50,7 @@ static __always_inline int namespace_level(const struct pid *pid, __u64 inode) {
 
   if (pid->numbers[0].ns->ns.inum == inode)
     return 0;
-  for (__u32 level = 1; level < PID_NAMESPACE_DEPTH && level <= deepest; level++) {
+  for (__u32 level = 1; level < PID_NAMESPACES && level <= deepest; level++) {
     struct upid id = id_at_level(pid, level);
 
     if (BPF_CORE_READ(id.ns, ns.inum) == inode)

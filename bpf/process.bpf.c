@@ -6,8 +6,6 @@
 /* A walk takes 30 ns a thread; a process has 32,768 threads at most unless kernel.pid_max was
  * raised. */
 #define MAX_THREADS 65536
-/* Tries to count threads and ended threads at one moment. */
-#define MAX_TRIES 3
 
 EMIT_RECORD(process_event);
 
@@ -33,35 +31,37 @@ static long add_thread(__u32 index, struct walk *walk) {
 /*
  * Sums the CPU time of live and ended threads. A thread that ends moves its time from itself to the
  * sum of the ended ones under stats_lock: when that was taken meanwhile, its time may be in both or
- * neither, and we count again.
+ * neither, and the answer is false.
  */
+static __always_inline bool walk_threads(struct signal_struct *signal,
+                                         struct process_event *event) {
+  __u32 sequence = signal->stats_lock.seqcount.seqcount.sequence;
+  struct walk walk = {};
+
+  walk.head = (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
+  walk.position = signal->thread_head.next;
+  walk.run_time_ns = signal->sum_sched_runtime;
+  bpf_loop(MAX_THREADS, add_thread, &walk, 0);
+
+  event->threads = signal->nr_threads;
+  event->run_time_ns = walk.run_time_ns;
+  event->unwalked_threads = event->threads > walk.threads ? event->threads - walk.threads : 0;
+  return !(sequence & 1) && sequence == signal->stats_lock.seqcount.seqcount.sequence;
+}
+
 static __always_inline void count_run_time(struct task_struct *leader,
                                            struct process_event *event) {
   struct signal_struct *signal = leader->signal;
-  struct list_head *head =
-      (void *)signal + bpf_core_field_offset(struct signal_struct, thread_head);
 
   event->threads = signal->nr_threads;
-  if (event->threads == 1) {
+  if (event->threads == 1)
     /* Most processes: nothing to walk, and the one thread cannot end and be listed. */
     event->run_time_ns = signal->sum_sched_runtime + leader->se.sum_exec_runtime;
-    return;
-  }
-  for (int attempt = 0; attempt < MAX_TRIES; attempt++) {
-    __u32 sequence = signal->stats_lock.seqcount.seqcount.sequence;
-    struct walk walk = {.head = head};
-
-    walk.position = signal->thread_head.next;
-    walk.run_time_ns = signal->sum_sched_runtime;
-    bpf_loop(MAX_THREADS, add_thread, &walk, 0);
-
-    event->threads = signal->nr_threads;
-    event->run_time_ns = walk.run_time_ns;
-    event->unwalked_threads = event->threads > walk.threads ? event->threads - walk.threads : 0;
-    event->torn = (sequence & 1) || sequence != signal->stats_lock.seqcount.seqcount.sequence;
-    if (!event->torn)
-      return;
-  }
+  else
+    /* Three tries, written out: the verifier of Linux 6.1 refuses the loop that clang makes of it.
+     */
+    event->torn = !walk_threads(signal, event) && !walk_threads(signal, event) &&
+                  !walk_threads(signal, event);
 }
 
 /*

@@ -16,7 +16,6 @@ await runCommand("gcc", [
 ]);
 const demo = new Deno.Command(workload, { stdin: "null", stdout: "null" }).spawn();
 let up = await startUp();
-let stopping = false;
 for (const signal of ["SIGINT", "SIGTERM"] as const) Deno.addSignalListener(signal, () => void stop());
 
 await applyDemoPolicy();
@@ -33,16 +32,15 @@ function say(text: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`dev: ${text}\n`));
 }
 
-/** Starts `up` and resolves when it serves. */
+/** Starts `up` and resolves when it serves, or cannot. */
 async function startUp(): Promise<Deno.ChildProcess> {
   const child = new Deno.Command(`${repositoryRoot}/scripts/stakeout`, {
     args: ["up", "--listen", listen, "--state", stateFolder],
     stdin: "null",
   }).spawn();
-  void child.status.then(({ code }) => {
-    if (!stopping && child === up) void stop(code);
-  });
-  for (let attempt = 0; attempt < 150; attempt++) {
+  let ended = false;
+  void child.status.then(() => ended = true);
+  for (let attempt = 0; attempt < 150 && !ended; attempt++) {
     const ready = await fetch(`http://${listen}/readyz`).then(
       async (reply) => (await reply.body?.cancel(), reply.ok),
       () => false,
@@ -50,7 +48,8 @@ async function startUp(): Promise<Deno.ChildProcess> {
     if (ready) return child;
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
-  throw new Error(`stakeout up does not answer on ${listen}: see its lines above`);
+  say("stakeout up does not serve, see its lines above; the next change starts it anew");
+  return child;
 }
 
 async function applyDemoPolicy(): Promise<void> {
@@ -61,36 +60,39 @@ async function applyDemoPolicy(): Promise<void> {
 }
 
 async function end(child: Deno.ChildProcess): Promise<void> {
-  const running = child;
-  stopping = true;
   try {
-    running.kill("SIGTERM");
+    child.kill("SIGTERM");
   } catch {
     // It has ended already.
   }
-  await running.status;
-  stopping = false;
+  await child.status;
 }
 
-async function stop(code = 0): Promise<never> {
-  stopping = true;
-  for (const child of [up, demo]) {
-    try {
-      child.kill("SIGTERM");
-    } catch {
-      // It has ended already.
-    }
-    await child.status;
-  }
-  Deno.exit(code);
+async function stop(): Promise<never> {
+  for (const child of [up, demo]) await end(child);
+  Deno.exit(0);
 }
 
-/** Yields one changed path for each burst of changes. */
+/** Yields one changed path for each burst of changes, those that came while the last one was dealt with included. */
 async function* debounce(events: Deno.FsWatcher, quietMs: number): AsyncGenerator<string> {
-  for await (const event of events) {
-    const path = event.paths.find((one) => !/\/gen\/|_test\.tsx?$|~$|\.swp$/.test(one));
-    if (event.kind === "access" || path === undefined) continue;
+  let changed: string | undefined;
+  let wake = Promise.withResolvers<void>();
+  void collect();
+  while (true) {
+    await wake.promise;
     await new Promise((resolve) => setTimeout(resolve, quietMs));
-    yield path.slice(repositoryRoot.length + 1);
+    wake = Promise.withResolvers<void>();
+    const path = changed;
+    changed = undefined;
+    if (path !== undefined) yield path.slice(repositoryRoot.length + 1);
+  }
+
+  async function collect(): Promise<void> {
+    for await (const event of events) {
+      const path = event.paths.find((one) => !/\/gen\/|_test\.tsx?$|~$|\.swp$/.test(one));
+      if (event.kind === "access" || path === undefined) continue;
+      changed = path;
+      wake.resolve();
+    }
   }
 }

@@ -3,8 +3,6 @@ import { makeLive } from "../../tests/support/live_process.ts";
 import { Inventory } from "./inventory.ts";
 
 const nothing = { appeared: [], changed: [], gone: [] };
-const unixMs = (atBootNs: number) => 1_700_000_000_000 + atBootNs / 1e6;
-
 Deno.test("takeDelta() starts whole, then tells only what came, changed or went", () => {
   const inventory = new Inventory();
   const [one, two] = [makeLive(1), makeLive(2)];
@@ -71,3 +69,7 @@ Deno.test("restart() makes the next delta whole", () => {
   const delta = inventory.takeDelta(12e9, unixMs)!;
   assert.deepEqual([delta.full, delta.changed.map(({ pid }) => pid), delta.goneProcessIds], [true, [2], []]);
 });
+
+function unixMs(atBootNs: number): number {
+  return 1_700_000_000_000 + atBootNs / 1e6;
+}

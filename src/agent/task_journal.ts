@@ -1,5 +1,12 @@
 import { create, fromJson, type JsonValue, toJson } from "@bufbuild/protobuf";
-import { type Task, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
+import {
+  type LossCounts,
+  LossCountsSchema,
+  type Task,
+  TaskSchema,
+  TaskState,
+} from "../gen/stakeout/v1/task_pb.ts";
 import type { AgentState, StateSchema } from "./state.ts";
 
 const fileName = "running_tasks";
@@ -17,11 +24,27 @@ export class TaskJournal {
   async update(task: Task): Promise<void> {
     if (task.state === TaskState.RUNNING) this.#running.set(task.id, task);
     else this.#running.delete(task.id);
+    await this.#save();
+  }
+
+  /** Adds a chunk that is queued to what its task has taken, and to how far it has come. */
+  async addChunk({ taskId, startUnixMs, seconds, loss }: ProfileChunk): Promise<void> {
+    const task = this.#running.get(taskId);
+    if (task === undefined) return;
+    const endedAtUnixMs = startUnixMs + BigInt(seconds * 1000);
+    this.#running.set(taskId, { ...task, loss: addCounts(task.loss, loss), endedAtUnixMs });
+    await this.#save();
+  }
+
+  async #save(): Promise<void> {
     await this.#state.save(fileName, [...this.#running.values()].map((one) => toJson(TaskSchema, one)));
   }
 
-  /** Tasks that the agent before this one left running, as ended at `atUnixMs`; asked once, at the start. */
-  async takeAbandoned(atUnixMs: number): Promise<Task[]> {
+  /**
+   * Tasks that the agent before this one left running, as ended with their last chunk, or at once without one; asked
+   * once, at the start.
+   */
+  async takeAbandoned(): Promise<Task[]> {
     const tasks = await this.#state.load(fileName, tasksSchema) ?? [];
     await this.#state.save(fileName, []);
     return tasks.map((task) =>
@@ -29,10 +52,18 @@ export class TaskJournal {
         ...task,
         state: TaskState.AGENT_STOPPED,
         message: "The agent ended while the task ran; what was taken until then is the profile",
-        endedAtUnixMs: BigInt(Math.round(atUnixMs)),
+        endedAtUnixMs: task.endedAtUnixMs || task.startedAtUnixMs,
       })
     );
   }
+}
+
+function addCounts(one: LossCounts | undefined, other: LossCounts | undefined): LossCounts {
+  const sum = create(LossCountsSchema);
+  for (const field of ["taken", "stored", "lostKernel", "lostAgent", "truncated"] as const) {
+    sum[field] = (one?.[field] ?? 0n) + (other?.[field] ?? 0n);
+  }
+  return sum;
 }
 
 const tasksSchema: StateSchema<Task[]> = {

@@ -1,12 +1,12 @@
 import { readSmallFile } from "../../lib/procfs/small_file.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
 
-/** A program that runs on one CPU, by line. */
-export interface PinnedProgram {
+/** A program that runs on one CPU, talked to by lines, and killed at the latest when its scope ends. */
+export interface PinnedProgram extends AsyncDisposable {
   readonly pid: number;
   /** Sends a line to its standard input. */
   send(line: string): Promise<void>;
-  /** Reads lines of its standard output, or of its standard error where that is asked for, until one matches. */
+  /** Reads lines until one matches. @throws {Error} when it ends before; after 30 s it is killed. */
   expect(pattern: RegExp): Promise<RegExpExecArray>;
   /** Ends it, with SIGTERM unless told, and waits until it has. */
   end(signal?: Deno.Signal): Promise<void>;
@@ -20,6 +20,8 @@ export interface PinnedOptions {
   read?: "stdout" | "stderr";
   cwd?: string;
 }
+
+const expectLimitMs = 30_000;
 
 /** The program, from source; what it needs was built when Deno was fetched. */
 export const stakeout: readonly string[] = [
@@ -49,15 +51,28 @@ export function startPinned(command: readonly string[], options: PinnedOptions):
   let last = "";
 
   async function expect(pattern: RegExp): Promise<RegExpExecArray> {
-    for (;;) {
-      const { value, done } = await lines.read();
-      if (done) {
-        throw new Error(`Cannot find ${pattern} in the output of ${command[0]}, which ended with: ${last}`);
+    const timer = setTimeout(() => child.kill("SIGKILL"), expectLimitMs);
+    try {
+      for (;;) {
+        const { value, done } = await lines.read();
+        if (done) {
+          throw new Error(`Cannot find ${pattern} in the output of ${command.join(" ")}; it ends: ${last}`);
+        }
+        last = value;
+        const match = pattern.exec(value);
+        if (match !== null) return match;
       }
-      last = value;
-      const match = pattern.exec(value);
-      if (match !== null) return match;
+    } finally {
+      clearTimeout(timer);
     }
+  }
+  async function end(signal: Deno.Signal = "SIGTERM"): Promise<void> {
+    try {
+      child.kill(signal);
+    } catch {
+      // It has ended already.
+    }
+    await close();
   }
   async function close(): Promise<Deno.CommandStatus> {
     await lines.cancel();
@@ -69,14 +84,8 @@ export function startPinned(command: readonly string[], options: PinnedOptions):
     pid: child.pid,
     send: (line) => input.write(new TextEncoder().encode(`${line}\n`)),
     expect,
-    async end(signal = "SIGTERM") {
-      try {
-        child.kill(signal);
-      } catch {
-        // It has ended already.
-      }
-      await close();
-    },
+    end,
+    [Symbol.asyncDispose]: () => end("SIGKILL"),
     async finish() {
       for (let done = false; !done;) {
         const line = await lines.read();
@@ -110,7 +119,7 @@ export async function buildProgram(source: string, folder: string, name: string)
 /** CPU time of each thread of a process in ns, as the scheduler counts it. */
 export function readThreadTimes(pid: number): Map<string, number> {
   const times = new Map<string, number>();
-  for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {
+  for (const name of listNumbers(`/proc/${pid}/task`)) {
     const text = readText(`/proc/${pid}/task/${name}/schedstat`);
     if (text !== "") times.set(name, Number.parseInt(text));
   }
@@ -133,7 +142,7 @@ export function readMemoryMib(pid: number, field: "VmRSS" | "VmHWM"): number {
 /** How many perf events a process holds open: whether a profiler has begun. */
 export function countPerfEvents(pid: number): number {
   let count = 0;
-  for (const { name } of Deno.readDirSync(`/proc/${pid}/fd`)) {
+  for (const name of listNumbers(`/proc/${pid}/fd`)) {
     try {
       if (Deno.readLinkSync(`/proc/${pid}/fd/${name}`).includes("perf_event")) count++;
     } catch {
@@ -162,6 +171,15 @@ export async function withFolder<T>(work: (folder: string) => Promise<T>): Promi
     return await work(folder);
   } finally {
     await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Names in a folder of /proc; none when the process is gone. */
+function listNumbers(path: string): string[] {
+  try {
+    return Array.from(Deno.readDirSync(path), ({ name }) => name);
+  } catch {
+    return [];
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Figure } from "./figure.ts";
-import { buildProgram, countPerfEvents, stakeout, startPinned, waitUntil, withFolder } from "./machine.ts";
+import { buildProgram, stakeout, startPinned, withFolder } from "./machine.ts";
 
 const seconds = 16;
 const leastSamples = 12_000;
@@ -17,38 +17,25 @@ export const profileTruth: Figure = {
 };
 
 async function measure(folder: string) {
-  const target = startPinned([await buildProgram("programs/shares.c", folder, "bench-shares")], { cpu: 1 });
+  const program = await buildProgram("programs/shares.c", folder, "bench-shares");
+  await using target = startPinned([program], { cpu: 1 });
   await target.expect(/ready/);
-  const { pid } = target;
-  try {
-    const perf = startPinned(
-      ["perf", "record", "-q", "-F", "999", "-g", "-p", `${pid}`, "-o", `${folder}/perf.data`],
-      { cpu: 0 },
-    );
-    const record = startPinned(
-      [
-        stakeout,
-        "record",
-        "--pid",
-        `${pid}`,
-        "--frequency",
-        "999",
-        "--for",
-        `${seconds}s`,
-        "-o",
-        `${folder}/x.folded`,
-      ],
-      { cpu: 0, read: "stderr" },
-    );
-    await waitUntil(
-      () => countPerfEvents(record.pid) > 0 && countPerfEvents(perf.pid) > 0,
-      "Both profilers start",
-    );
-    await record.finish();
-    await perf.end("SIGINT");
-  } finally {
-    await target.end("SIGKILL");
-  }
+  const perfFlags = ["-q", "-F", "999", "-g", "-p", `${target.pid}`, "-o", `${folder}/perf.data`];
+  await using perf = startPinned(["perf", "record", ...perfFlags], { cpu: 0 });
+  const flags = [
+    "--pid",
+    `${target.pid}`,
+    "--frequency",
+    "999",
+    "--for",
+    `${seconds}s`,
+    "-o",
+    `${folder}/x.folded`,
+  ];
+  await using record = startPinned([...stakeout, "record", ...flags], { cpu: 0, read: "stderr" });
+  const counts = await record.expect(/(\d+) samples taken, (\d+) stored, (\d+) lost/);
+  await perf.end("SIGINT");
+  const [taken, stored, lost] = counts.slice(1).map(Number) as [number, number, number];
   const ours = readFolded(await Deno.readTextFile(`${folder}/x.folded`));
   const theirs = await readPerf(`${folder}/perf.data`);
   const top = [...theirs.functions].toSorted((one, other) => other[1] - one[1]).slice(0, 10);
@@ -61,9 +48,11 @@ async function measure(folder: string) {
     ours: `furthest from perf's: ${worst.name}, ${worst.points.toFixed(2)} points`,
     alternative: `perf record -F 999 -g: 3 standard errors are ${worst.allowedPoints.toFixed(2)} points`,
     target: "≤ 2 points or 3 standard errors",
-    met: worst.points <= Math.max(2, worst.allowedPoints) &&
+    met: taken === stored + lost && stored === ours.total &&
+      worst.points <= Math.max(2, worst.allowedPoints) &&
       Math.min(ours.total, theirs.total) >= leastSamples,
-    basis: `${ours.total} samples, perf ${theirs.total}, at the same time`,
+    basis:
+      `${ours.total} samples, perf ${theirs.total}, at the same time; ${taken} taken = ${stored} stored + ${lost} lost`,
   }];
 }
 

@@ -23,37 +23,31 @@ export const profilingThroughput: Figure = {
 };
 
 async function measure(folder: string) {
-  const burner = startPinned([
+  await using burner = startPinned([
     await buildProgram("programs/burner.c", folder, "bench-burner"),
     String(runSeconds),
   ], {
     cpu: 1,
   });
   await burner.expect(/ready/);
-  const ours: number[] = [];
-  const theirs: number[] = [];
-  let bpf: string;
-
   async function run(profiler: Profiler, during?: (pid: number) => Promise<void>): Promise<number> {
-    const running = profiler === "none" ? undefined : await startProfiler(profiler, burner.pid, folder);
+    await using running = profiler === "none" ? undefined : await startProfiler(profiler, burner.pid, folder);
     await burner.send("run");
     const [units] = await Promise.all([burner.expect(/^units ([\d.]+)/), running && during?.(running.pid)]);
     await running?.end("SIGINT");
     return Number(units[1]);
   }
-  try {
-    await run("none");
-    for (let round = 0; round < rounds; round++) {
-      const order: Profiler[] = round % 2 === 0 ? ["none", "stakeout", "perf"] : ["perf", "stakeout", "none"];
-      const units = { none: 0, stakeout: 0, perf: 0 };
-      for (const profiler of order) units[profiler] = await run(profiler);
-      ours.push((units.stakeout / units.none - 1) * 100);
-      theirs.push((units.perf / units.none - 1) * 100);
-    }
-    bpf = await measureBpf((during) => run("stakeout", during));
-  } finally {
-    await burner.end();
+  const ours: number[] = [];
+  const theirs: number[] = [];
+  await run("none");
+  for (let round = 0; round < rounds; round++) {
+    const order: Profiler[] = round % 2 === 0 ? ["none", "stakeout", "perf"] : ["perf", "stakeout", "none"];
+    const units = { none: 0, stakeout: 0, perf: 0 };
+    for (const profiler of order) units[profiler] = await run(profiler);
+    ours.push((units.stakeout / units.none - 1) * 100);
+    theirs.push((units.perf / units.none - 1) * 100);
   }
+  const bpf = await measureBpf((during) => run("stakeout", during));
   const gain = medianInterval(ours.map((one, round) => one - theirs[round]!));
   return [{
     what: "Throughput of a profiled program, 99 Hz",
@@ -69,18 +63,9 @@ async function measure(folder: string) {
 }
 
 async function startProfiler(profiler: "stakeout" | "perf", pid: number, folder: string) {
-  const command = profiler === "perf"
-    ? ["perf", "record", "-q", "-F", "99", "-g", "-p", `${pid}`, "-o", `${folder}/perf.data`]
-    : [
-      stakeout,
-      "record",
-      "--pid",
-      `${pid}`,
-      "--for",
-      `${runSeconds + 30}s`,
-      "-o",
-      `${folder}/profile.pb.gz`,
-    ];
+  const perf = ["perf", "record", "-q", "-F", "99", "-g", "-p", `${pid}`, "-o", `${folder}/perf.data`];
+  const flags = ["--pid", `${pid}`, "--for", `${runSeconds + 30}s`, "-o", `${folder}/profile.pb.gz`];
+  const command = profiler === "perf" ? perf : [...stakeout, "record", ...flags];
   const program = startPinned(command, { cpu: 0, read: "stderr" });
   await waitUntil(() => countPerfEvents(program.pid) > 0, `${profiler} starts`);
   await sleep(300);

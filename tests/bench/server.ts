@@ -11,12 +11,11 @@ import { QueryService } from "../../src/gen/stakeout/v1/query_service_pb.ts";
 import { sleep, stakeout, startPinned } from "./machine.ts";
 
 /** A backend of its own process, with empty state. */
-export interface BenchServer {
+export interface BenchServer extends AsyncDisposable {
   readonly url: string;
   readonly editorToken: string;
   readonly agentToken: string;
   readonly query: Client<typeof QueryService>;
-  end(): Promise<void>;
 }
 
 /** Starts `stakeout server` on a free port with its state below `folder`. */
@@ -37,7 +36,7 @@ export async function startServer(folder: string, cpu: number): Promise<BenchSer
     editorToken: tokens.editor,
     agentToken: tokens.agent,
     query: createClient(QueryService, makeTransport(url, tokens.editor)),
-    end: () => server.end(),
+    [Symbol.asyncDispose]: () => server.end(),
   };
 }
 

@@ -18,12 +18,8 @@ export const snapshotCost: Figure = {
 };
 
 async function measure(folder: string) {
-  const sleepers = startPinned([
-    await buildProgram("programs/sleepers.c", folder, "bench-sleeper"),
-    `${processes}`,
-  ], {
-    cpu: 1,
-  });
+  const sleeper = await buildProgram("programs/sleepers.c", folder, "bench-sleeper");
+  await using sleepers = startPinned([sleeper, String(processes)], { cpu: 1 });
   await sleepers.expect(/ready/);
   const build = (path: string) => Deno.readFileSync(`${repositoryRoot}/build/${path}`);
   const snapshot = await ProcessSnapshots.open(openLibbpf(build("libbpf.so")), build("bpf/process.bpf.o"));
@@ -43,7 +39,6 @@ async function measure(folder: string) {
     }
   } finally {
     await snapshot.close();
-    await sleepers.end();
   }
   const ratio = medianInterval(theirs.map((one, pair) => one / ours[pair]!));
   return [{

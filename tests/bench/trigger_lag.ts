@@ -37,19 +37,14 @@ export const triggerLag: Figure = {
 async function measure(folder: string) {
   const target = await buildProgram("programs/bursts.c", folder, "bench-bursts");
   await Deno.writeTextFile(`${folder}/policy.yaml`, policy);
-  const bursts = startPinned([target], { cpu: 1 });
+  await using bursts = startPinned([target], { cpu: 1 });
   await bursts.expect(/ready/);
-  const agent = startPinned([...stakeout, "watch", "-f", `${folder}/policy.yaml`, "-o", `${folder}/tasks`], {
-    cpu: 0,
-  });
+  const files = ["-f", `${folder}/policy.yaml`, "-o", `${folder}/tasks`, "--state", `${folder}/state`];
+  await using agent = startPinned([...stakeout, "watch", ...files], { cpu: 0, read: "stderr" });
+  await agent.expect(/watching 1 process/);
+  await sleep(2000);
   const lagsMs: number[] = [];
-  try {
-    await agent.expect(/watching 1 process/);
-    await sleep(2000);
-    while (lagsMs.length < trips) lagsMs.push(await trip(bursts, agent.pid));
-  } finally {
-    await Promise.all([agent.end(), bursts.end()]);
-  }
+  while (lagsMs.length < trips) lagsMs.push(await trip(bursts, agent.pid));
   const worst = percentile(lagsMs, 99);
   return [{
     what: "Condition met to first sample",

@@ -15,30 +15,30 @@ export const uiWait: Figure = {
 };
 
 async function measure(folder: string) {
-  const server = await startServer(folder, 1);
-  const deno = `${repositoryRoot}/scripts/deno`;
+  await using server = await startServer(folder, 1);
   const script = new URL("hosts.ts", import.meta.url).pathname;
-  try {
-    const alone = await measureWaits(server, seconds / 4);
-    const load = startPinned([deno, "run", "-A", script, server.url, server.agentToken, String(hosts)], {
-      cpu: 0,
-    });
-    await load.expect(/ready/);
-    await sleep(3000);
-    const waits = await measureWaits(server, seconds);
-    await load.end();
-    return [{
-      what: `A page's wait for its data while ${hosts} hosts report`,
-      ours: show(waits),
-      alternative: `nobody reports: ${show(alone)}`,
-      target: "worst ≤ 50 ms",
-      met: Math.max(...waits) <= 50,
-      basis:
-        `${waits.length} queries of four kinds in ${seconds} s; ${hosts} hosts × 20 processes, every 2 s`,
-    }];
-  } finally {
-    await server.end();
-  }
+  const alone = await measureWaits(server, seconds / 4);
+  const command = [
+    `${repositoryRoot}/scripts/deno`,
+    "run",
+    "-A",
+    script,
+    server.url,
+    server.agentToken,
+    `${hosts}`,
+  ];
+  await using load = startPinned(command, { cpu: 0 });
+  await load.expect(/ready/);
+  await sleep(3000);
+  const waits = await measureWaits(server, seconds);
+  return [{
+    what: `A page's wait for its data while ${hosts} hosts report`,
+    ours: show(waits),
+    alternative: `nobody reports: ${show(alone)}`,
+    target: "worst ≤ 50 ms",
+    met: Math.max(...waits) <= 50,
+    basis: `${waits.length} queries of four kinds in ${seconds} s; ${hosts} hosts × 20 processes, every 2 s`,
+  }];
 }
 
 /** Asks what the Overview and Process pages ask, one after the other. */

@@ -29,7 +29,7 @@ export function listKernelObjects(libbpf: Libbpf): KernelObjects {
 
 /**
  * Runs a test and fails when afterwards the kernel holds a program, map or link that was not there before, or this
- * process an fd or a mapping of BPF memory. Nothing else may use BPF meanwhile.
+ * process an fd or a mapping of BPF memory. What another living process holds is that one's.
  */
 export async function withoutLeaks(libbpf: Libbpf, run: () => Promise<void>): Promise<void> {
   const before = listKernelObjects(libbpf);
@@ -50,14 +50,34 @@ export async function expectNothingNew(libbpf: Libbpf, before: KernelObjects): P
 
 function leftOver(before: KernelObjects, now: KernelObjects): string {
   const left: string[] = [];
+  const others = new Map<string, Set<number>>();
   for (const kind of ["programs", "maps", "links"] as const) {
-    const ids = [...now[kind]].filter((id) => !before[kind].has(id));
+    let ids = [...now[kind]].filter((id) => !before[kind].has(id));
+    if (ids.length > 0) {
+      if (others.size === 0) listHeldElsewhere(others);
+      ids = ids.filter((id) => !others.get(kind)?.has(id));
+    }
     if (ids.length > 0) left.push(`${kind} ${ids.join(" ")}`);
   }
   for (const kind of ["fds", "mappings"] as const) {
     if (now[kind] > before[kind]) left.push(`${now[kind] - before[kind]} ${kind}`);
   }
   return left.join(", ");
+}
+
+/** Collects the ids that other processes have fds of. Source: /proc/PID/fdinfo. */
+function listHeldElsewhere(held: Map<string, Set<number>>): void {
+  for (const [kind, field] of [["programs", "prog_id"], ["maps", "map_id"], ["links", "link_id"]] as const) {
+    const { stdout } = new Deno.Command("sh", {
+      args: ["-c", `grep -Hs "^${field}:" /proc/[0-9]*/fdinfo/*`],
+      stderr: "null",
+    }).outputSync();
+    const ids = new Set<number>();
+    for (const [, pid, id] of new TextDecoder().decode(stdout).matchAll(/^\/proc\/(\d+)\/.*:\s*(\d+)$/gm)) {
+      if (Number(pid) !== Deno.pid) ids.add(Number(id));
+    }
+    held.set(kind, ids);
+  }
 }
 
 function walkIds(next: (start: number, id: Uint32Array<ArrayBuffer>) => number): Set<number> {

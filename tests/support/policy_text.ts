@@ -1,0 +1,16 @@
+/** A policy with short periods: trips when a process of this executable uses half a core in 2 of 5 seconds. */
+export function policyText(name: string, exe: string, { duration = "5s", silence = "10m" } = {}): string {
+  return `apiVersion: stakeout/v1
+kind: Policy
+metadata: { name: ${name} }
+target: { exe: "${exe}" }
+rules:
+  - metric: process_cpu
+    threshold: 50%
+    period: 5s
+    count: 2
+start: [on_cpu]
+duration: ${duration}
+silence: ${silence}
+`;
+}
