@@ -1,0 +1,127 @@
+import { useEffect, useId, useMemo, useState } from "preact/hooks";
+import { Icon } from "../components/icon.tsx";
+import { SearchField } from "../components/search_field.tsx";
+import { formatCount, formatShare } from "../format.ts";
+import { isDark, paintVersion } from "../theme.ts";
+import { FlameCanvas } from "./flame_canvas.tsx";
+import { FlameCrumbs } from "./flame_crumbs.tsx";
+import { FlameDetails } from "./flame_details.tsx";
+import type { FlameTree, WeightUnit } from "./flame_tree.ts";
+import { layoutFlames } from "./layout.ts";
+import { makePalette } from "./palette.ts";
+import { followPath, pathOf } from "./path.ts";
+import { compileSearch, matchFlames } from "./search.ts";
+import { TopTable } from "./top_table.tsx";
+import { upwardFlames } from "./upward_flames.ts";
+
+/** Zoom further when the chosen function would be a sliver. */
+const sliver = 0.03;
+
+/**
+ * Flame graph with search, zoom and table. Zoom and selection are kept as paths of functions, so that they outlive a new
+ * tree: another range, another thread, or a task that still runs.
+ */
+export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit }) {
+  const [text, setText] = useState("");
+  const [focusedKey, setFocusedKey] = useState("");
+  const [zoomPath, setZoomPath] = useState<readonly string[]>([]);
+  const [selectedPath, setSelectedPath] = useState<readonly string[] | undefined>();
+  const id = useId();
+  const layout = useMemo(() => layoutFlames(tree), [tree]);
+  const zoom = useMemo(() => followPath(tree, zoomPath), [tree, zoomPath]);
+  const selected = useMemo(() => selectedPath === undefined ? -1 : followPath(tree, selectedPath), [
+    tree,
+    selectedPath,
+  ]);
+  const search = useMemo(() => compileSearch(text), [text]);
+  const found = useMemo(() => search === undefined ? undefined : matchFlames(tree, search.test), [tree, search]);
+  const focused = useMemo(() => tree.symbols.findIndex(({ key }) => key === focusedKey), [tree, focusedKey]);
+  const lit = useMemo(() => {
+    if (focused < 0) return found?.symbols;
+    const only = new Uint8Array(tree.symbols.length);
+    only[focused] = 1;
+    return only;
+  }, [tree, found, focused]);
+  const version = paintVersion.value;
+  const colors = useMemo(() => makePalette(isDark()).full, [version]);
+  const upward = upwardFlames.value;
+
+  useEffect(() => setFocusedKey(""), [text]);
+
+  const zoomTo = (node: number) => setZoomPath(pathOf(tree, node));
+  const select = (node: number) => setSelectedPath(pathOf(tree, node));
+
+  return (
+    <>
+      <div class="flame-tools">
+        <SearchField label="Search functions (regular expression)" value={text} onSearch={setText} />
+        <span class="number" role="status">
+          {found !== undefined && (
+            <>
+              {formatShare(found.weight, tree.total[0]!)} in {formatCount(found.count)}{" "}
+              {found.count === 1 ? "function" : "functions"}
+              {search?.plain === true && <span class="muted">, searched as plain text</span>}
+            </>
+          )}
+        </span>
+        <span class="flame-legend" aria-label="Colours">
+          <span><i class="swatch" style={{ background: colors[2] }} />user</span>
+          <span><i class="swatch" style={{ background: colors[11] }} />kernel</span>
+          <span><i class="swatch" style={{ background: colors[19] }} />JIT</span>
+        </span>
+        <button
+          type="button"
+          class="button small"
+          aria-pressed={upward}
+          onClick={() => upwardFlames.value = !upward}
+        >
+          <Icon name="flip" />
+          {upward ? "Roots at the bottom" : "Roots on top"}
+        </button>
+        <button
+          type="button"
+          class="button small"
+          disabled={zoom === 0 && focused < 0 && selected < 0}
+          onClick={() => {
+            setZoomPath([]);
+            setSelectedPath(undefined);
+            setFocusedKey("");
+          }}
+        >
+          <Icon name="reset" />Reset
+        </button>
+      </div>
+      <FlameCrumbs tree={tree} zoom={zoom} onZoom={zoomTo} />
+      <FlameCanvas
+        tree={tree}
+        layout={layout}
+        unit={unit}
+        zoom={zoom}
+        selected={selected}
+        matches={lit}
+        upward={upward}
+        describedBy={id}
+        onSelect={select}
+        onZoom={zoomTo}
+      />
+      <FlameDetails id={id} tree={tree} layout={layout} unit={unit} node={selected} />
+      <TopTable
+        tree={tree}
+        unit={unit}
+        colors={colors}
+        matches={found?.symbols}
+        focused={focused}
+        onFocus={({ symbol, widest }) => {
+          const key = tree.symbols[symbol]!.key;
+          setFocusedKey(key === focusedKey ? "" : key);
+          if (key === focusedKey) return;
+          select(widest);
+          const start = layout.start[layout.position[widest]!]!;
+          const zoomStart = layout.start[layout.position[zoom]!]!;
+          const inside = start >= zoomStart && start < zoomStart + tree.total[zoom]!;
+          if (!inside || tree.total[widest]! < tree.total[zoom]! * sliver) zoomTo(widest);
+        }}
+      />
+    </>
+  );
+}

@@ -1,0 +1,62 @@
+import type { Refusal } from "../../gen/stakeout/v1/task_pb.ts";
+import { Name } from "../components/name.tsx";
+import { Panel } from "../components/panel.tsx";
+import { SlotStrip } from "../components/slot_strip.tsx";
+import { Ago } from "../components/time.tsx";
+import { showInvisible } from "../format.ts";
+
+const reasons: Readonly<Record<string, string>> = {
+  silence: "Silence",
+  concurrency: "Two at once",
+  budget: "Own budget",
+  unsupported: "Not supported",
+};
+
+/** Rules that tripped without a task starting, and why not. Nothing at all when there are none. */
+export function RefusalsPanel({ refusals, title = "Tripped, but not profiled" }: {
+  refusals: readonly Refusal[];
+  title?: string;
+}) {
+  if (refusals.length === 0) return null;
+  return (
+    <Panel title={title} count={String(refusals.length)}>
+      <div class="table-box">
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">When</th>
+              <th scope="col">Policy</th>
+              <th scope="col">Why not</th>
+              <th scope="col" class="wide">Window</th>
+            </tr>
+          </thead>
+          <tbody>
+            {refusals.map((refusal) => (
+              <tr key={`${refusal.policy} ${refusal.processId} ${refusal.firstAtUnixMs}`}>
+                <td class="fit">
+                  <Ago unixMs={refusal.lastAtUnixMs} />
+                  {refusal.count > 1 && <span class="sub">{refusal.count} seconds</span>}
+                </td>
+                <td class="names">
+                  <a href={`/policies/${refusal.policy}`}>
+                    <Name text={refusal.policy} />
+                  </a>
+                  <span class="sub">
+                    <Name text={refusal.service} />
+                  </span>
+                </td>
+                <td class="grow">
+                  <span class="tag">{reasons[refusal.reason] ?? refusal.reason}</span>{" "}
+                  {showInvisible(refusal.message)}
+                </td>
+                <td class="fit wide">
+                  <SlotStrip cause={refusal.cause} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </Panel>
+  );
+}

@@ -1,0 +1,29 @@
+import type { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import { Icon } from "../components/icon.tsx";
+import { kindName } from "../words.ts";
+
+const formats = [
+  ["pprof", "pprof", "For go tool pprof and most profile viewers"],
+  ["folded", "Folded", "One stack a line, for flamegraph.pl and grep"],
+  ["speedscope", "Speedscope", "For speedscope.app"],
+] as const;
+
+/** Downloads of one profile in the formats that other tools read. */
+export function ExportLinks({ taskId, kind }: { taskId: string; kind: ProfileKind }) {
+  return (
+    <span class="export" role="group" aria-label="Export">
+      {formats.map(([format, title, hint]) => (
+        <a
+          key={format}
+          class="button small"
+          title={hint}
+          download
+          href={`/api/v1/tasks/${taskId}/profile?kind=${kindName(kind)}&format=${format}`}
+        >
+          <Icon name="download" />
+          {title}
+        </a>
+      ))}
+    </span>
+  );
+}

@@ -1,0 +1,47 @@
+import { systemClock } from "../../lib/clock.ts";
+
+/** Wall time of this browser, Unix milliseconds. */
+export function nowUnixMs(): number {
+  return systemClock.nowUnixMs();
+}
+
+/** Local time with its zone: `Nov 23, 14:03:22 GMT+1`; the year too when it is not this one. */
+export function formatLocalTime(unixMs: number, now = nowUnixMs()): string {
+  const at = new Date(unixMs);
+  const sameYear = at.getFullYear() === new Date(now).getFullYear();
+  return (sameYear ? withoutYear : withYear).format(at);
+}
+
+/** Local time of day alone, for axes and short spans: `14:03:22`. */
+export function formatLocalClock(unixMs: number): string {
+  return clockOnly.format(new Date(unixMs));
+}
+
+/** The local zone's short name at that time: `GMT+1`. */
+export function formatZone(unixMs: number): string {
+  return zoneOnly.formatToParts(new Date(unixMs)).find(({ type }) => type === "timeZoneName")?.value ?? "";
+}
+
+/** `2026-11-23 13:03:22 UTC`, for hovers. */
+export function formatUtc(unixMs: number): string {
+  return `${new Date(unixMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+}
+
+const base = {
+  month: "short",
+  day: "numeric",
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+  timeZoneName: "short",
+} as const;
+const withoutYear = new Intl.DateTimeFormat("en", base);
+const withYear = new Intl.DateTimeFormat("en", { ...base, year: "numeric" });
+const clockOnly = new Intl.DateTimeFormat("en", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+  hourCycle: "h23",
+});
+const zoneOnly = new Intl.DateTimeFormat("en", { timeZoneName: "short" });
