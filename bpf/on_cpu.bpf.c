@@ -155,6 +155,15 @@ static __always_inline void count_sample(const struct sample_key *key,
 }
 
 /*
+ * Passes a number through a map's memory, of which the verifier knows nothing: it then verifies
+ * what follows once, not once for each of 32 levels: 40 ms instead of 140.
+ */
+static __always_inline int forget_value(int value, struct stack_event *scratch) {
+  *(volatile __u32 *)&scratch->depth = value;
+  return *(volatile __u32 *)&scratch->depth;
+}
+
+/*
  * Takes one sample of what a CPU runs when it is a thread of a target.
  *
  * Hook: a cpu-clock perf event on every CPU: it needs no hardware counter and no kprobe, and
@@ -181,17 +190,17 @@ int on_cpu(struct bpf_perf_event_data *context) {
   if (bpf_get_current_pid_tgid() == 0)
     return 0; /* an idle CPU */
   task = bpf_get_current_task_btf();
-  level = namespace_level(task->group_leader->thread_pid, pid_namespace_inode);
+  count = bpf_map_lookup_elem(&counters, &zero);
+  stack = bpf_map_lookup_elem(&scratch, &zero);
+  if (!count || !stack)
+    return 0;
+  level = forget_value(namespace_level(task->group_leader->thread_pid, pid_namespace_inode), stack);
   if (level < 0)
     return 0;
   key.tgid = id_at_level(task->group_leader->thread_pid, level).nr;
   if (key.tgid == 0 || (key.tgid != targets[0] && key.tgid != targets[1]))
     return 0;
   key.tid = id_at_level(task->thread_pid, level).nr;
-  count = bpf_map_lookup_elem(&counters, &zero);
-  stack = bpf_map_lookup_elem(&scratch, &zero);
-  if (!count || !stack)
-    return 0;
 
   count->taken++;
   key.user_hash = take_stack(context, stack, USER_STACK, count);
