@@ -13,7 +13,7 @@ import type { AgentEvent } from "./agent_stream.ts";
 import type { ChangeFeed, ChangeTopic } from "./change_feed.ts";
 import type { IngestCounters } from "./ingest_counters.ts";
 import type { PolicyBook } from "./policy_book.ts";
-import { RecordRefusedError, readRecord } from "./report_intake.ts";
+import { readRecord, RecordRefusedError } from "./report_intake.ts";
 import { reportLimits } from "./report_limits.ts";
 import { principalKey } from "./request_gate.ts";
 import type { ReportItem, Store } from "./store/store.ts";
@@ -119,7 +119,10 @@ function readRecords({ records }: ReportRequest, { agentId, host }: AgentInfo, n
   for (const record of records) {
     const sequence = Number(record.sequence);
     if (sequence <= lastSequence || !Number.isSafeInteger(sequence)) {
-      throw new ConnectError("Sequences of a report do not ascend; send the records in order", Code.InvalidArgument);
+      throw new ConnectError(
+        "Sequences of a report do not ascend; send the records in order",
+        Code.InvalidArgument,
+      );
     }
     lastSequence = sequence;
     try {
@@ -140,12 +143,18 @@ function readAgent(info: AgentInfo | undefined, context: HandlerContext): AgentI
   }
   for (const text of [info.host, info.version, info.kernel, info.bootId]) {
     if (text.length > reportLimits.nameBytes) {
-      throw new ConnectError(`Text about the agent is over ${reportLimits.nameBytes} bytes`, Code.InvalidArgument);
+      throw new ConnectError(
+        `Text about the agent is over ${reportLimits.nameBytes} bytes`,
+        Code.InvalidArgument,
+      );
     }
   }
   const allowed = context.values.get(principalKey)?.agentIds;
   if (allowed !== undefined && !allowed.includes(info.agentId)) {
-    throw new ConnectError("This token is for another agent; use the one made for this agent id", Code.PermissionDenied);
+    throw new ConnectError(
+      "This token is for another agent; use the one made for this agent id",
+      Code.PermissionDenied,
+    );
   }
   return info;
 }

@@ -3,7 +3,12 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import assert from "node:assert/strict";
 import { gzipSync } from "node:zlib";
 import { systemClock } from "../../lib/clock.ts";
-import { AgentService, AgentStatusSchema, PolicySetSchema, type WatchResponse } from "../gen/stakeout/v1/agent_service_pb.ts";
+import {
+  AgentService,
+  AgentStatusSchema,
+  PolicySetSchema,
+  type WatchResponse,
+} from "../gen/stakeout/v1/agent_service_pb.ts";
 import { PolicyService } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { QueryService } from "../gen/stakeout/v1/query_service_pb.ts";
 import { ProfileKind, TaskState } from "../gen/stakeout/v1/task_pb.ts";
@@ -137,7 +142,10 @@ Deno.test("report() refuses a bound token for another agent and sequences that d
   const shared = test.client(AgentService, testTokens.agent);
   const records = [sampleTask(2), sampleTask(2)];
   await assert.rejects(shared.report({ agent: sampleAgent(), records }), hasCode(Code.InvalidArgument));
-  await assert.rejects(shared.report({ agent: sampleAgent("../x"), records: [] }), hasCode(Code.InvalidArgument));
+  await assert.rejects(
+    shared.report({ agent: sampleAgent("../x"), records: [] }),
+    hasCode(Code.InvalidArgument),
+  );
 });
 
 Deno.test("report() refuses a message that is small on the wire and large in memory", async () => {
@@ -210,9 +218,12 @@ Deno.test("getPolicy() joins agents' answers, values and trips", async () => {
   });
   const { summary, agents, processes, processesTotal, versions } = await policies.getPolicy({ name: "hot" });
   assert.deepEqual([summary?.trips, summary?.matchedProcesses, summary?.refusals], [1, 2, 1]);
-  assert.deepEqual(agents.map(({ upToDate, connected, refused }) => [upToDate, connected, refused[0]?.path]), [
-    [true, true, "start[0]"],
-  ]);
+  assert.deepEqual(
+    agents.map(({ upToDate, connected, refused }) => [upToDate, connected, refused[0]?.path]),
+    [
+      [true, true, "start[0]"],
+    ],
+  );
   assert.equal(processesTotal, 2);
   const hot = processes.find(({ process }) => process?.id === "p-0");
   assert.deepEqual(hot?.values.map(({ metric, value, threshold }) => [metric, value, threshold]), [

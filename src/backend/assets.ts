@@ -53,6 +53,8 @@ export function serveAsset(assets: Assets, request: Request, path: string): Resp
     return new Response(text, { status: 404, headers: { "content-type": "text/plain; charset=utf-8" } });
   }
   const headers = { "content-type": asset.contentType, etag: asset.etag, "cache-control": "no-cache" };
-  if (request.headers.get("if-none-match") === asset.etag) return new Response(null, { status: 304, headers });
+  if (request.headers.get("if-none-match") === asset.etag) {
+    return new Response(null, { status: 304, headers });
+  }
   return new Response(request.method === "HEAD" ? null : asset.bytes, { headers });
 }

@@ -115,7 +115,9 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
       logger,
     });
     const server = serve(options, tls, handle);
-    const url = `${tls ? "https" : "http"}://${formatAddress({ hostname: options.hostname, port: server.addr.port })}`;
+    const url = `${tls ? "https" : "http"}://${
+      formatAddress({ hostname: options.hostname, port: server.addr.port })
+    }`;
     return {
       url,
       grpcPort: grpc?.port,

@@ -19,7 +19,10 @@ export function createErrorInterceptor(logger: Logger): Interceptor {
     try {
       const response = await next(request);
       if (!response.stream) return response;
-      return { ...response, message: guard(response.message, (error) => toConnectError(error, method, logger)) };
+      return {
+        ...response,
+        message: guard(response.message, (error) => toConnectError(error, method, logger)),
+      };
     } catch (error) {
       throw toConnectError(error, method, logger);
     }
@@ -33,14 +36,23 @@ export function toConnectError(error: unknown, method: string, logger: Logger): 
     logger.error("Store failed", { method, reason: error.message });
     const code = codes[error.kind];
     // The path of the database is nobody's business but the operator's.
-    const message = error.kind === "full" ? "The server's disk is full; free some space" : "The store cannot answer";
+    const message = error.kind === "full"
+      ? "The server's disk is full; free some space"
+      : "The store cannot answer";
     return new ConnectError(`${message}; the server's log has the details`, code);
   }
-  logger.error("Request failed", { method, reason: error, stack: error instanceof Error ? error.stack : undefined });
+  logger.error("Request failed", {
+    method,
+    reason: error,
+    stack: error instanceof Error ? error.stack : undefined,
+  });
   return new ConnectError("Internal error; the server's log has the details", Code.Internal);
 }
 
-async function* guard<T>(messages: AsyncIterable<T>, convert: (error: unknown) => ConnectError): AsyncIterable<T> {
+async function* guard<T>(
+  messages: AsyncIterable<T>,
+  convert: (error: unknown) => ConnectError,
+): AsyncIterable<T> {
   try {
     yield* messages;
   } catch (error) {

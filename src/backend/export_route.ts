@@ -40,7 +40,10 @@ export async function exportProfile(
   const task = fromBinary(TaskSchema, stored.data);
   const bytes = await profiles.exportProfile(task, { kind, fromSecond, toSecond }, format);
   const { ending, contentType } = files[format];
-  const name = `${task.policy || "profile"}-${taskId.slice(0, 8)}.${ending}`.replaceAll(/[^A-Za-z0-9._-]/g, "_");
+  const name = `${task.policy || "profile"}-${taskId.slice(0, 8)}.${ending}`.replaceAll(
+    /[^A-Za-z0-9._-]/g,
+    "_",
+  );
   return new Response(bytes, {
     headers: {
       "content-type": contentType,

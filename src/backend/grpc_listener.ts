@@ -43,7 +43,9 @@ export async function listenGrpc(
   server.listen(address.port, address.hostname, () => resolve());
   await listening;
   const bound = server.address();
-  if (bound === null || typeof bound === "string") throw new Error(`Cannot listen on ${formatAddress(address)}`);
+  if (bound === null || typeof bound === "string") {
+    throw new Error(`Cannot listen on ${formatAddress(address)}`);
+  }
   return {
     port: bound.port,
     async close() {

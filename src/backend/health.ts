@@ -27,7 +27,10 @@ export class Health {
   async ready(): Promise<Response> {
     const checks = { store: await this.#checkStore() };
     const ready = Object.values(checks).every((check) => check === "ok");
-    return Response.json({ ready, checks }, { status: ready ? 200 : 503, headers: { "cache-control": "no-store" } });
+    return Response.json({ ready, checks }, {
+      status: ready ? 200 : 503,
+      headers: { "cache-control": "no-store" },
+    });
   }
 
   /** `/metrics`: what Prometheus scrapes. */
@@ -71,23 +74,41 @@ export class Health {
       gauge("stakeout_agents", "Agents known.", known.length),
       gauge("stakeout_agents_connected", "Agents with an open stream or a recent report.", connected),
       counter("stakeout_reports_total", "Reports of agents.", counters.reports),
-      counter("stakeout_reports_failed_total", "Reports that could not be stored; agents send them again.", counters.failedReports),
+      counter(
+        "stakeout_reports_failed_total",
+        "Reports that could not be stored; agents send them again.",
+        counters.failedReports,
+      ),
       { name: "stakeout_records_total", help: "Records taken.", type: "counter", samples: records },
       counter("stakeout_records_refused_total", "Records refused for good.", counters.refusedRecords),
       counter("stakeout_metric_slots_total", "Seconds of metric series taken.", counters.metricSlots),
       counter("stakeout_profile_bytes_total", "Bytes of profile chunks taken.", counters.profileBytes),
-      { name: "stakeout_agent_dropped_records", help: "Records that agents dropped from full queues.", type: "gauge", samples: dropped },
+      {
+        name: "stakeout_agent_dropped_records",
+        help: "Records that agents dropped from full queues.",
+        type: "gauge",
+        samples: dropped,
+      },
       gauge("stakeout_store_bytes", "Size of the database.", sizes.databaseBytes),
       gauge("stakeout_store_profile_bytes", "Size of the profiles kept.", sizes.profileBytes),
       gauge("stakeout_store_tasks", "Tasks kept.", sizes.tasks),
       gauge("stakeout_store_series", "Metric series known.", sizes.series),
-      gauge("stakeout_store_journal_entries", "Reports whose metrics wait to be packed.", sizes.journalEntries),
+      gauge(
+        "stakeout_store_journal_entries",
+        "Reports whose metrics wait to be packed.",
+        sizes.journalEntries,
+      ),
       gauge("stakeout_store_full", "1 while the disk is full.", sizes.full ? 1 : 0),
     ];
   }
 }
 
-function gauge(name: string, help: string, value: number, labels: Record<string, string> = {}): ExposedMetric {
+function gauge(
+  name: string,
+  help: string,
+  value: number,
+  labels: Record<string, string> = {},
+): ExposedMetric {
   return { name, help, type: "gauge", samples: [{ labels, value }] };
 }
 

@@ -7,7 +7,7 @@ import { exportPattern, exportProfile } from "./export_route.ts";
 import type { Health } from "./health.ts";
 import { logIn, loginPage, serveLoginStyle } from "./login.ts";
 import type { ProfileReader } from "./profile/profile_reader.ts";
-import { type HostNames, isKnownHost, isOwnOrigin } from "./request_origin.ts";
+import { type HostNames, isKnownHost, isOwnOrigin, readHost } from "./request_origin.ts";
 import type { RpcHandler } from "./rpc_handler.ts";
 import { addSecurityHeaders } from "./security_headers.ts";
 import type { Store } from "./store/store.ts";
@@ -33,7 +33,9 @@ const statuses: Readonly<Partial<Record<Code, number>>> = {
 };
 
 /** Answers everything on the main port; whatever happens there is an answer, and it says nothing of the inside. */
-export function createHttpHandler(options: HttpHandlerOptions): (request: Request, peer: string) => Promise<Response> {
+export function createHttpHandler(
+  options: HttpHandlerOptions,
+): (request: Request, peer: string) => Promise<Response> {
   return async (request, peer) => {
     try {
       return addSecurityHeaders(await route(request, peer, options));
@@ -46,20 +48,26 @@ export function createHttpHandler(options: HttpHandlerOptions): (request: Reques
 
 async function route(request: Request, peer: string, options: HttpHandlerOptions): Promise<Response> {
   const { health, authenticator, assets, hostNames, rpc } = options;
+  const host = readHost(request);
+  if (!isKnownHost(host, hostNames)) {
+    return sayText(
+      403,
+      "Unknown host name; open the server by its address, or add the name to its configuration",
+    );
+  }
   const url = new URL(request.url);
   const path = url.pathname;
-  if (!isKnownHost(request.headers.get("host"), hostNames)) {
-    return sayText(403, "Unknown host name; open the server by its address, or add the name to its configuration");
-  }
   if (path === "/healthz") return sayText(200, "ok");
   if (path === "/readyz") return await health.ready();
   if (path === "/login.css") return serveLoginStyle();
   const reads = request.method === "GET" || request.method === "HEAD";
   const navigates = reads && request.headers.get("sec-fetch-mode") === "navigate";
-  if (!isOwnOrigin(request.headers, navigates)) {
+  if (!isOwnOrigin(request.headers, host, navigates)) {
     return sayText(403, "Request comes from a page of another origin");
   }
-  if (path === "/login" && (reads || request.method === "POST")) return await logIn(request, url, authenticator);
+  if (path === "/login" && (reads || request.method === "POST")) {
+    return await logIn(request, url, authenticator);
+  }
   const answer = rpc(request, path, peer);
   if (answer !== undefined) return await answer;
   if (!reads) return sayText(405, "Only GET is possible here");
@@ -70,7 +78,9 @@ async function route(request: Request, peer: string, options: HttpHandlerOptions
       ? loginPage(401, false)
       : sayText(401, "No valid token; send it as Authorization: Bearer TOKEN");
   }
-  if (!mayRead(principal)) throw new ConnectError("An agent's token is for reports only", Code.PermissionDenied);
+  if (!mayRead(principal)) {
+    throw new ConnectError("An agent's token is for reports only", Code.PermissionDenied);
+  }
   if (path === "/metrics") return await health.metrics();
   const taskId = exportPattern.exec(path)?.[1];
   if (taskId !== undefined) return await exportProfile(taskId, url.searchParams, options);

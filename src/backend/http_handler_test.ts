@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { sampleTaskId } from "./sample_records.ts";
 import { startTestBackend, testTokens } from "./testing.ts";
@@ -6,14 +7,16 @@ import { startTestBackend, testTokens } from "./testing.ts";
 const html = { accept: "text/html" };
 
 /** Sends a request as written, because fetch() sets Host and Origin itself; answers the status. */
-function requestRaw(url: string, headers: string, path = "/healthz", method = "GET"): Promise<number> {
+function requestRaw(url: string, headers: string, path = "/healthz", body = ""): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>();
   const socket = connect(Number(new URL(url).port), "127.0.0.1");
   let text = "";
   socket.on("error", reject);
   socket.on("data", (data) => text += data);
   socket.on("close", () => resolve(Number(/^HTTP\/1\.1 (\d+)/.exec(text)?.[1])));
-  socket.write(`${method} ${path} HTTP/1.1\r\n${headers}Connection: close\r\n\r\n`);
+  const length = body === "" ? "" : `Content-Length: ${body.length}\r\n`;
+  const method = body === "" ? "GET" : "POST";
+  socket.write(`${method} ${path} HTTP/1.1\r\n${headers}${length}Connection: close\r\n\r\n${body}`);
   return promise;
 }
 
@@ -52,7 +55,16 @@ Deno.test("the form's token gives a session too", async () => {
 
 Deno.test("every answer carries the headers that keep browsers in bounds", async () => {
   await using test = await startTestBackend();
-  for (const path of ["/", "/healthz", "/login", "/login.css", "/nothing.js", "/stakeout.v1.QueryService/GetOverview"]) {
+  for (
+    const path of [
+      "/",
+      "/healthz",
+      "/login",
+      "/login.css",
+      "/nothing.js",
+      "/stakeout.v1.QueryService/GetOverview",
+    ]
+  ) {
     const response = await test.get(path, html);
     await response.body?.cancel();
     const policy = response.headers.get("content-security-policy") ?? "";
@@ -69,7 +81,15 @@ Deno.test("only known Host headers are answered", async () => {
   for (const host of ["localhost", "127.0.0.1:1", "[::1]:7471", "192.0.2.7", "stakeout.example:443"]) {
     assert.equal(await requestRaw(url, `Host: ${host}\r\n`), 200, host);
   }
-  for (const host of ["evil.example", "127.0.0.1.evil.example", "localhost.evil.example", "xlocalhost", "1.2.3.4.5"]) {
+  for (
+    const host of [
+      "evil.example",
+      "127.0.0.1.evil.example",
+      "localhost.evil.example",
+      "xlocalhost",
+      "1.2.3.4.5",
+    ]
+  ) {
     assert.equal(await requestRaw(url, `Host: ${host}\r\n`), 403, host);
   }
 });
@@ -82,12 +102,14 @@ Deno.test("requests of other origins' pages are refused even with the cookie", a
   const cookie = `Cookie: ${login.headers.get("set-cookie")?.split(";")[0]}\r\nHost: ${host}\r\n`;
   await login.body?.cancel();
   const path = "/stakeout.v1.QueryService/GetOverview";
-  const json = "Content-Type: application/json\r\nContent-Length: 0\r\n";
-  for (const origin of ["http://evil.example", "null", `https://${host}.evil.example`, "http://127.0.0.1:1"]) {
-    assert.equal(await requestRaw(url, `${cookie}${json}Origin: ${origin}\r\n`, path, "POST"), 403, origin);
+  const json = "Content-Type: application/json\r\n";
+  for (
+    const origin of ["http://evil.example", "null", `https://${host}.evil.example`, "http://127.0.0.1:1"]
+  ) {
+    assert.equal(await requestRaw(url, `${cookie}${json}Origin: ${origin}\r\n`, path, "{}"), 403, origin);
   }
-  assert.equal(await requestRaw(url, `${cookie}${json}Sec-Fetch-Site: cross-site\r\n`, path, "POST"), 403);
-  assert.equal(await requestRaw(url, `${cookie}${json}Origin: http://${host}\r\n`, path, "POST"), 200);
+  assert.equal(await requestRaw(url, `${cookie}${json}Sec-Fetch-Site: cross-site\r\n`, path, "{}"), 403);
+  assert.equal(await requestRaw(url, `${cookie}${json}Origin: http://${host}\r\n`, path, "{}"), 200);
   const navigate = "Sec-Fetch-Site: cross-site\r\nSec-Fetch-Mode: navigate\r\n";
   assert.equal(await requestRaw(url, `${cookie}${navigate}`, "/"), 200);
 });
@@ -113,4 +135,24 @@ Deno.test("/readyz and /metrics tell machines how it goes", async () => {
   assert.deepEqual([ready.status, await ready.json()], [200, { ready: true, checks: { store: "ok" } }]);
   const metrics = await test.get("/metrics", { authorization: `Bearer ${testTokens.viewer}` });
   assert.match(await metrics.text(), /^stakeout_build_info\{version="1\.2\.3",deno="[\d.]+"\} 1$/m);
+});
+
+Deno.test("HTTP/2, where the host is no header, is answered by the same rules", async () => {
+  await using test = await startTestBackend();
+  async function ask(authority: string): Promise<number> {
+    const session = connectHttp2(test.backend.url);
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
+    session.on("error", reject);
+    const stream = session.request({ ":path": "/healthz", ":authority": authority });
+    stream.on("response", (headers) => resolve(Number(headers[":status"])));
+    stream.on("error", reject);
+    stream.resume();
+    try {
+      return await promise;
+    } finally {
+      session.destroy();
+    }
+  }
+  assert.equal(await ask("localhost:7471"), 200);
+  assert.equal(await ask("evil.example"), 403);
 });

@@ -18,7 +18,9 @@ export async function* limitBody(
   // Nobody waits for it between two reads.
   late.catch(() => {});
   const timer = setTimeout(() => {
-    reject(new ConnectError(`Body took over ${milliseconds / 1000} s; send it faster`, Code.DeadlineExceeded));
+    reject(
+      new ConnectError(`Body took over ${milliseconds / 1000} s; send it faster`, Code.DeadlineExceeded),
+    );
   }, milliseconds);
   let total = 0;
   try {
@@ -26,7 +28,9 @@ export async function* limitBody(
       const { done, value } = await Promise.race([reader.read(), late]);
       if (done) return;
       total += value.length;
-      if (total > bytes) throw new ConnectError(`Body is over ${bytes} bytes; send less`, Code.ResourceExhausted);
+      if (total > bytes) {
+        throw new ConnectError(`Body is over ${bytes} bytes; send less`, Code.ResourceExhausted);
+      }
       yield value;
     }
   } finally {

@@ -23,10 +23,16 @@ export function describeListenError(error: unknown, address: ListenAddress, flag
     return new Error(`${place} is in use; choose another with ${flag}`, { cause: error });
   }
   if (error instanceof Deno.errors.AddrNotAvailable || code === "EADDRNOTAVAIL") {
-    return new Error(`${place} is not an address of this machine; choose another with ${flag}`, { cause: error });
+    return new Error(`${place} is not an address of this machine; choose another with ${flag}`, {
+      cause: error,
+    });
   }
   if (error instanceof Deno.errors.PermissionDenied || code === "EACCES") {
-    return new Error(`${place} may not be used by this user; choose a port above 1023 with ${flag}`, { cause: error });
+    return new Error(`${place} may not be used by this user; choose a port above 1023 with ${flag}`, {
+      cause: error,
+    });
   }
-  return new Error(`Cannot listen on ${place}: ${error instanceof Error ? error.message : error}`, { cause: error });
+  return new Error(`Cannot listen on ${place}: ${error instanceof Error ? error.message : error}`, {
+    cause: error,
+  });
 }

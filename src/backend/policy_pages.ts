@@ -52,7 +52,9 @@ export class PolicyPages {
       return words.every((word) => text.includes(word));
     });
     const trips = new Map<string, Trips>();
-    for (const { policy, trips: count, lastMs } of await this.#store.countTrips()) addTrips(trips, policy, count, lastMs);
+    for (const { policy, trips: count, lastMs } of await this.#store.countTrips()) {
+      addTrips(trips, policy, count, lastMs);
+    }
     const page = found.slice(request.offset, request.offset + readPageLimit(request.limit));
     return {
       policies: page.map((entry) => this.#summarize(entry, this.#agentStates(entry.stored.name), trips)),
@@ -70,7 +72,13 @@ export class PolicyPages {
     }
     const ids = this.#matchedIds(name);
     const [{ rows, total }, counts] = await Promise.all([
-      this.#store.listProcesses({ ids, order: "cpu", offset: 0, limit: processesListed, includeEnded: false }),
+      this.#store.listProcesses({
+        ids,
+        order: "cpu",
+        offset: 0,
+        limit: processesListed,
+        includeEnded: false,
+      }),
       this.#store.countTrips(name),
     ]);
     const trips = new Map<string, Trips>();
@@ -140,7 +148,11 @@ export class PolicyPages {
     };
   }
 
-  async #addValues(rows: readonly StoredProcess[], policy: Policy | undefined, trips: ReadonlyMap<string, Trips>) {
+  async #addValues(
+    rows: readonly StoredProcess[],
+    policy: Policy | undefined,
+    trips: ReadonlyMap<string, Trips>,
+  ) {
     const wanted = rows.flatMap((row) =>
       (policy?.rules ?? []).flatMap((rule) =>
         ruleUris(rule).map((uri) => {

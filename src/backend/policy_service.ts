@@ -48,7 +48,9 @@ export function createPolicyService(options: PolicyServiceOptions): ServiceImpl<
     async checkPolicy({ source }) {
       const { documents, problems } = parsePolicies(source);
       const target = documents[0]?.policy.target;
-      const found = target === undefined ? { rows: [], total: 0 } : await store.matchProcesses(target, matchesListed);
+      const found = target === undefined
+        ? { rows: [], total: 0 }
+        : await store.matchProcesses(target, matchesListed);
       return {
         problems: problems.map(toWireProblem),
         names: documents.map(({ policy }) => policy.name),
@@ -64,8 +66,13 @@ export function createPolicyService(options: PolicyServiceOptions): ServiceImpl<
       }
       const policies = documents.map(({ policy, source }) => ({ name: policy.name, source }));
       const expected = expectedVersion === 0 ? undefined : expectedVersion;
-      await announce(await store.savePolicies(policies, clock.nowUnixMs(), expected), policies[0]?.name ?? "");
-      const saved = policies.map(({ name }) => book.get(name)?.stored).filter((stored) => stored !== undefined);
+      await announce(
+        await store.savePolicies(policies, clock.nowUnixMs(), expected),
+        policies[0]?.name ?? "",
+      );
+      const saved = policies.map(({ name }) => book.get(name)?.stored).filter((stored) =>
+        stored !== undefined
+      );
       return { policies: saved.map(toWirePolicy), setVersion: BigInt(book.setVersion) };
     },
 
@@ -79,7 +86,11 @@ export function createPolicyService(options: PolicyServiceOptions): ServiceImpl<
       if (entry === undefined) throw notFound(name);
       const source = setPaused(entry.stored.source, paused);
       const change = paused ? "paused" as const : "resumed" as const;
-      const saved = await store.savePolicies([{ name, source, change }], clock.nowUnixMs(), entry.stored.version);
+      const saved = await store.savePolicies(
+        [{ name, source, change }],
+        clock.nowUnixMs(),
+        entry.stored.version,
+      );
       await announce(saved, name);
       const stored = book.get(name)?.stored;
       if (stored === undefined) throw notFound(name);
@@ -113,5 +124,8 @@ function toWireProblem({ line, column, path, message, fix }: Problem) {
 }
 
 function notFound(name: string): ConnectError {
-  return new ConnectError(`No policy is named ${name.slice(0, 63)}; list them to see the names`, Code.NotFound);
+  return new ConnectError(
+    `No policy is named ${name.slice(0, 63)}; list them to see the names`,
+    Code.NotFound,
+  );
 }

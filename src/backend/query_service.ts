@@ -51,7 +51,10 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
       store.listRefusals(10),
     ]);
     return {
-      agents: agents.list(),
+      // What each policy matches can be megabytes; its own page shows it.
+      agents: agents.list().map(({ status, ...agent }) => (
+        status === undefined ? agent : { ...agent, status: { ...status, matches: [] } }
+      )),
       services,
       busiest: busiest.rows.map((row) => toProcessSummary(row, agents)),
       recentTasks: tasks.tasks.map((data) => fromBinary(TaskSchema, data)),
@@ -108,7 +111,13 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
     },
 
     async getProcess({ id }) {
-      const { rows } = await store.listProcesses({ ids: [id], order: "cpu", offset: 0, limit: 1, includeEnded: true });
+      const { rows } = await store.listProcesses({
+        ids: [id],
+        order: "cpu",
+        offset: 0,
+        limit: 1,
+        includeEnded: true,
+      });
       const [row] = rows;
       if (row === undefined) {
         throw new ConnectError("No such process; it may have ended longer ago than is kept", Code.NotFound);
@@ -130,13 +139,19 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
 
     async queryMetrics({ series, agentId, fromUnixMs, toUnixMs, maxPoints }) {
       if (series.length > seriesPerQuery) {
-        throw new ConnectError(`Too many series; ask for at most ${seriesPerQuery} at once`, Code.InvalidArgument);
+        throw new ConnectError(
+          `Too many series; ask for at most ${seriesPerQuery} at once`,
+          Code.InvalidArgument,
+        );
       }
       const toMs = toUnixMs === 0n ? clock.nowUnixMs() : Number(toUnixMs);
       const fromMs = Number(fromUnixMs);
       const longestMs = (limits.minuteDays + 1) * 86_400_000;
       if (!(fromMs < toMs) || toMs - fromMs > longestMs) {
-        throw new ConnectError(`Range is empty or over ${limits.minuteDays} days; choose another`, Code.InvalidArgument);
+        throw new ConnectError(
+          `Range is empty or over ${limits.minuteDays} days; choose another`,
+          Code.InvalidArgument,
+        );
       }
       const points = maxPoints === 0 ? pointsPerSeries : Math.min(maxPoints, pointsPerSeries);
       const found = await store.queryMetrics({ agentId, series, fromMs, toMs, maxPoints: points });

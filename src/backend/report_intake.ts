@@ -81,7 +81,10 @@ function readMetrics(columns: MetricColumns, context: ReportContext): ReportItem
   const { seconds, series, values, states } = columns;
   need(seconds >= 1 && seconds <= limits.secondsPerColumn, "number of seconds out of range");
   need(series.length <= limits.series, "too many series");
-  need(values.length === series.length * seconds && states.length === values.length, "columns differ in length");
+  need(
+    values.length === series.length * seconds && states.length === values.length,
+    "columns differ in length",
+  );
   need(states.every((state) => state <= 2), "unknown state of a slot");
   for (const { processId, metric, uri } of series) {
     needText(processId, limits.idBytes, "process id");
@@ -150,7 +153,9 @@ function readChunk(chunk: ProfileChunk, context: ReportContext): ReportItem {
 
 function readRefusal(refusal: Refusal, context: ReportContext): ReportItem {
   const { policy, processId, service, reason, message } = refusal;
-  for (const text of [policy, processId, service, reason]) needText(text, limits.nameBytes, "name in a refusal");
+  for (const text of [policy, processId, service, reason]) {
+    needText(text, limits.nameBytes, "name in a refusal");
+  }
   needText(message, limits.messageBytes, "message of a refusal");
   need((refusal.cause?.slots.length ?? 0) <= limits.causeSlots, "too many slots in a cause");
   return {

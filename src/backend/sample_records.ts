@@ -60,7 +60,8 @@ export function sampleMetrics(
 /** A task over the first process of `sampleInventory`. */
 export function sampleTask(
   sequence: number,
-  { agentId = "agent-1", id = sampleTaskId, state = TaskState.RUNNING, startMs = systemClock.nowUnixMs() } = {},
+  { agentId = "agent-1", id = sampleTaskId, state = TaskState.RUNNING, startMs = systemClock.nowUnixMs() } =
+    {},
 ): ReportRecord {
   return create(RecordSchema, {
     sequence: BigInt(sequence),

@@ -71,7 +71,10 @@ export function createTaskService(options: TaskServiceOptions): ServiceImpl<type
       }
       const sent = agents.stream(agentId)?.stopTask(id) ?? false;
       if (!sent) {
-        throw new ConnectError("The task's agent is not connected; the task ends by itself in time", Code.Unavailable);
+        throw new ConnectError(
+          "The task's agent is not connected; the task ends by itself in time",
+          Code.Unavailable,
+        );
       }
       return {};
     },

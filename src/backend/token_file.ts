@@ -2,7 +2,8 @@ import { randomBytes } from "node:crypto";
 import type { Role, Token } from "./auth.ts";
 
 const minimumLength = 16;
-const comment = "# One a line: ROLE TOKEN [AGENT-ID,...]; roles are viewer, editor and agent. Keep this file secret (0600).\n";
+const comment =
+  "# One a line: ROLE TOKEN [AGENT-ID,...]; roles are viewer, editor and agent. Keep this file secret (0600).\n";
 
 /**
  * Reads the file of tokens.
@@ -30,7 +31,9 @@ export async function readTokenFile(path: string): Promise<Token[]> {
     }
     tokens.push(agentIds === undefined ? { role, token } : { role, token, agentIds: agentIds.split(",") });
   }
-  if (tokens.length === 0) throw new Error(`Cannot use ${path}: no token in it; remove the file to have it made anew`);
+  if (tokens.length === 0) {
+    throw new Error(`Cannot use ${path}: no token in it; remove the file to have it made anew`);
+  }
   return tokens;
 }
 

@@ -24,7 +24,8 @@ export interface ProfileRange {
 
 const tableLimit = 2_000_000;
 const secondsLimit = 4_000;
-const emptyTable: readonly never[] = [];
+/** Frames of a stack that a missing chunk would have brought: one that is in no table. */
+const lostStack: readonly number[] = [tableLimit];
 
 /** Joins the chunks of one profile, given in order, into one profile over a range of seconds. */
 export class ProfileMerger {
@@ -136,7 +137,7 @@ class UsedTables {
 
   stack(index: number): number {
     return number(this.#stacks, index, () => {
-      const frames = this.#source.stacks[index]?.frames ?? emptyTable;
+      const frames = this.#source.stacks[index]?.frames ?? lostStack;
       this.#stackTable.push({ frames: frames.map((frame) => this.#frame(frame)) });
     });
   }
@@ -191,7 +192,10 @@ function place<T>(table: T[], base: number, entries: readonly T[]): boolean {
   return true;
 }
 
-function addLoss(sum: { [K in "taken" | "stored" | "lostKernel" | "lostAgent" | "truncated"]: bigint }, loss?: LossCounts) {
+function addLoss(
+  sum: { [K in "taken" | "stored" | "lostKernel" | "lostAgent" | "truncated"]: bigint },
+  loss?: LossCounts,
+) {
   if (loss === undefined) return;
   sum.taken += loss.taken;
   sum.stored += loss.stored;

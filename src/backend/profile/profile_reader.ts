@@ -49,13 +49,16 @@ export class ProfileReader {
   close(): void {
     this.#worker?.terminate();
     this.#worker = undefined;
-    for (const { reject } of this.#waiting.values()) reject(new Error("the server ends"));
+    for (const { reject } of this.#waiting.values()) reject(new Error("Server ends: try again"));
     this.#waiting.clear();
   }
 
   async #run(task: Task, part: ProfilePart, output: ProfileOutput): Promise<Uint8Array<ArrayBuffer>> {
     if (this.#jobs >= jobsAtOnce) {
-      throw new ConnectError("Too many profiles are being read; try again in a moment", Code.ResourceExhausted);
+      throw new ConnectError(
+        "Too many profiles are being read; try again in a moment",
+        Code.ResourceExhausted,
+      );
     }
     const job = this.#nextJob++;
     this.#jobs++;
@@ -87,7 +90,10 @@ export class ProfileReader {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(new URL("./profile_worker.ts", import.meta.url), { type: "module", name: "profiles" });
+    const worker = new Worker(new URL("./profile_worker.ts", import.meta.url), {
+      type: "module",
+      name: "profiles",
+    });
     worker.onmessage = ({ data }: MessageEvent<ProfileResponse>) => {
       const waiting = this.#waiting.get(data.job);
       this.#waiting.delete(data.job);

@@ -4,6 +4,8 @@ import { describeDatabaseError, StoreError } from "./store_error.ts";
 
 /** "STKO": marks a database of this program in the file's header. */
 const applicationId = 0x53544b4f;
+/** A server that ends may hold the file for a moment longer. */
+const lockWaitMs = 1_000;
 const wholeCheckBytes = 512 * 1024 * 1024;
 
 /**
@@ -21,8 +23,8 @@ export function openDatabase(path: string, migrations: readonly Migration[] = al
   const unclean = exists && sizeOf(`${path}-wal`) > 0;
   let database: DatabaseSync | undefined;
   try {
-    if (exists) refuseForeign(path, newest, unclean);
-    database = new DatabaseSync(path);
+    if (exists) examine(path, newest, unclean);
+    database = new DatabaseSync(path, { timeout: lockWaitMs });
     if (!inMemory) Deno.chmodSync(path, 0o600);
     database.exec(`
       PRAGMA locking_mode = EXCLUSIVE;
@@ -33,7 +35,6 @@ export function openDatabase(path: string, migrations: readonly Migration[] = al
       PRAGMA cache_size = -65536;
       PRAGMA temp_store = MEMORY;
       PRAGMA trusted_schema = OFF;`);
-    if (unclean) check(database, path);
     migrate(database, path, migrations);
     return database;
   } catch (error) {
@@ -65,23 +66,31 @@ function sizeOf(path: string): number {
   }
 }
 
-/** Reads the versions without a write: from the header, and through the log when one was left behind. */
-function refuseForeign(path: string, newest: number, unclean: boolean): void {
+/**
+ * Refuses a foreign, newer or damaged database without a write: the versions come from the header, or through the log
+ * when one was left behind, which also tells that the end was unclean.
+ */
+function examine(path: string, newest: number, unclean: boolean): void {
   let { version, application } = readHeader(path);
   let empty = false;
   if (unclean || application === 0) {
     const reader = new DatabaseSync(path, { readOnly: true });
     try {
+      reader.exec(`PRAGMA busy_timeout = ${lockWaitMs}`);
       version = Number(reader.prepare("PRAGMA user_version").get()?.user_version);
       application = Number(reader.prepare("PRAGMA application_id").get()?.application_id);
       // What a server leaves that was killed while it made the file.
       empty = version === 0 && reader.prepare("SELECT 1 FROM sqlite_schema").get() === undefined;
+      if (unclean && version <= newest) check(reader, path);
     } finally {
       reader.close();
     }
   }
   if (application !== applicationId && !empty) {
-    throw new StoreError("corrupt", `Cannot use ${path}: not a database of stakeout; choose another state folder`);
+    throw new StoreError(
+      "corrupt",
+      `Cannot use ${path}: not a database of stakeout; choose another state folder`,
+    );
   }
   if (version > newest) {
     throw new StoreError(
@@ -111,13 +120,16 @@ function readHeader(path: string): { version: number; application: number } {
 }
 
 function check(database: DatabaseSync, path: string): void {
-  const tables = sizeOf(path) <= wholeCheckBytes ? [""] : ["(agents)", "(policies)", "(tasks)", "(series)"];
-  for (const table of tables) {
-    const result = database.prepare(`PRAGMA quick_check${table}`).get()?.quick_check;
+  // With a number the check is of everything and stops at as many faults.
+  const parts = sizeOf(path) <= wholeCheckBytes ? ["1"] : ["agents", "policies", "tasks", "series"];
+  for (const part of parts) {
+    const result = String(database.prepare(`PRAGMA quick_check(${part})`).get()?.quick_check);
     if (result === "ok") continue;
     throw new StoreError(
       "corrupt",
-      `Cannot use ${path}: ${result}; move the file and its -wal away, or put a backup in its place`,
+      `Cannot use ${path}: damaged (${
+        result.split("\n").at(-1)
+      }); move the file and its -wal away, or put a backup in its place`,
     );
   }
 }

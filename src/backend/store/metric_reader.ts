@@ -7,7 +7,26 @@ import type { SeriesTable } from "./series_table.ts";
 import type { MetricQuery, SeriesKey } from "./store.ts";
 
 /** Lengths of a bucket that a chart's axis divides well. */
-const stepsSeconds = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400];
+const stepsSeconds = [
+  1,
+  2,
+  5,
+  10,
+  15,
+  30,
+  60,
+  120,
+  300,
+  600,
+  900,
+  1800,
+  3600,
+  7200,
+  14_400,
+  21_600,
+  43_200,
+  86_400,
+];
 const newestMinutes = 2;
 
 /** Reads metrics back: packed minutes, minutes still in memory, and the summaries of older ones. */
@@ -93,7 +112,9 @@ export class MetricReader {
 
   #addSummary(minute: number, buckets: PointBuckets): void {
     const summary = summarizeMinute(this.#values, this.#states);
-    if (summary !== undefined) buckets.add(minute * 60, summary.min, summary.max, summary.mean, summary.count);
+    if (summary !== undefined) {
+      buckets.add(minute * 60, summary.min, summary.max, summary.mean, summary.count);
+    }
   }
 
   #addSlots(minute: number, buckets: PointBuckets): void {

@@ -47,7 +47,9 @@ export class MetricWriter {
     this.#forgetEntry = database.prepare("DELETE FROM metric_journal WHERE id = ?");
     this.#insertMinute = database.prepare("INSERT OR IGNORE INTO metric_minutes VALUES (?, ?, ?)");
     this.#readMinute = database.prepare("SELECT data FROM metric_minutes WHERE minute = ? AND series = ?");
-    this.#replaceMinute = database.prepare("UPDATE metric_minutes SET data = ? WHERE minute = ? AND series = ?");
+    this.#replaceMinute = database.prepare(
+      "UPDATE metric_minutes SET data = ? WHERE minute = ? AND series = ?",
+    );
     this.#restore(nowMs);
   }
 

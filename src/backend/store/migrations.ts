@@ -38,6 +38,7 @@ CREATE TABLE processes (
   data BLOB NOT NULL
 ) STRICT;
 CREATE INDEX processes_live ON processes (agent_id) WHERE ended_ms = 0;
+CREATE INDEX processes_service ON processes (service, agent_id, instance) WHERE ended_ms = 0;
 CREATE INDEX processes_ended ON processes (ended_ms) WHERE ended_ms > 0;
 
 CREATE TABLE series (

@@ -108,7 +108,9 @@ export class Retention {
       this.#deleteChunks(String(profile.task_id), Number(profile.kind));
       return true;
     }
-    const task = this.#database.prepare("SELECT id FROM tasks WHERE started_ms < ? ORDER BY started_ms LIMIT 1")
+    const task = this.#database.prepare(
+      "SELECT id FROM tasks WHERE started_ms < ? ORDER BY started_ms LIMIT 1",
+    )
       .get(tooOld);
     if (task === undefined) return false;
     transact(this.#database, () => this.#deleteTaskRows(String(task.id)));
@@ -161,9 +163,19 @@ export class Retention {
 
   #deleteAgents(before: number): boolean {
     return transact(this.#database, () => {
-      const gone = this.#database.prepare("DELETE FROM agents WHERE last_seen_ms < ? RETURNING id").all(before);
-      const end = this.#database.prepare("UPDATE processes SET ended_ms = ? WHERE agent_id = ? AND ended_ms = 0");
-      for (const { id } of gone) end.run(before, String(id));
+      const gone = this.#database.prepare("DELETE FROM agents WHERE last_seen_ms < ? RETURNING id").all(
+        before,
+      );
+      const dropUses = this.#database.prepare(
+        "DELETE FROM uses WHERE number IN (SELECT number FROM processes WHERE agent_id = ? AND ended_ms = 0)",
+      );
+      const end = this.#database.prepare(
+        "UPDATE processes SET ended_ms = ? WHERE agent_id = ? AND ended_ms = 0",
+      );
+      for (const { id } of gone) {
+        dropUses.run(String(id));
+        end.run(before, String(id));
+      }
       return gone.length > 0;
     });
   }

@@ -57,14 +57,19 @@ export class SqliteStore implements SyncStore {
   constructor({ path, limits, nowMs }: SqliteStoreOptions) {
     this.#path = path;
     this.#database = openDatabase(path);
-    this.#agents = new AgentsTable(this.#database);
-    this.#processes = new ProcessesTable(this.#database);
-    this.#series = new SeriesTable(this.#database);
-    this.#writer = new MetricWriter(this.#database, this.#series, nowMs);
-    this.#reader = new MetricReader(this.#database, this.#series, this.#writer);
-    this.#tasks = new TasksTable(this.#database);
-    this.#policies = new PoliciesTable(this.#database);
-    this.#retention = new Retention(this.#database, this.#series, limits);
+    try {
+      this.#agents = new AgentsTable(this.#database);
+      this.#processes = new ProcessesTable(this.#database);
+      this.#series = new SeriesTable(this.#database);
+      this.#writer = new MetricWriter(this.#database, this.#series, nowMs);
+      this.#reader = new MetricReader(this.#database, this.#series, this.#writer);
+      this.#tasks = new TasksTable(this.#database);
+      this.#policies = new PoliciesTable(this.#database);
+      this.#retention = new Retention(this.#database, this.#series, limits);
+    } catch (error) {
+      this.#database.close();
+      throw describeDatabaseError(error, path);
+    }
   }
 
   putReport(batch: ReportBatch): number {
@@ -174,10 +179,10 @@ export class SqliteStore implements SyncStore {
 
   /** Does one short piece of background work; true when more waits. */
   work(nowMs: number): boolean {
-    if (nowMs < this.#retryAtMs) return false;
+    if (isWithin(nowMs, this.#retryAtMs, fullPauseMs)) return false;
     try {
       if (this.#writer.step(nowMs)) return true;
-      if (nowMs < this.#retentionAtMs) return false;
+      if (isWithin(nowMs, this.#retentionAtMs, retentionPauseMs)) return false;
       if (this.#retention.step(nowMs)) return true;
       this.#retentionAtMs = nowMs + retentionPauseMs;
       return false;
@@ -227,4 +232,9 @@ export class SqliteStore implements SyncStore {
     if (described instanceof StoreError && described.kind === "full") this.#full = true;
     return described;
   }
+}
+
+/** Whether a pause goes on; one that seems longer than it was is over, because the clock was set back. */
+function isWithin(nowMs: number, endMs: number, pauseMs: number): boolean {
+  return nowMs < endMs && endMs - nowMs <= pauseMs;
 }

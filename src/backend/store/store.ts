@@ -209,7 +209,9 @@ export interface Store {
   /** Chunks of one profile from number `from` on, in order, about 4 MiB at most; fewer than all, so ask on. */
   readChunks(taskId: string, kind: number, from: number): Promise<{ number: number; data: Uint8Array }[]>;
   /** Tasks of each policy and process. */
-  countTrips(policy?: string): Promise<{ policy: string; processId: string; trips: number; lastMs: number }[]>;
+  countTrips(
+    policy?: string,
+  ): Promise<{ policy: string; processId: string; trips: number; lastMs: number }[]>;
 
   /** Newest first. */
   listRefusals(limit: number, processId?: string): Promise<Uint8Array[]>;
@@ -225,6 +227,6 @@ export interface Store {
   deletePolicy(name: string, atMs: number): Promise<PolicyChange>;
 
   sizes(nowMs: number): Promise<StoreSizes>;
-  /** Packs, deletes what is too old, and closes the file cleanly. */
+  /** Closes the file cleanly; nothing else may be called any more. */
   close(): Promise<void>;
 }

@@ -22,12 +22,19 @@ const kindsByCode: Readonly<Record<number, StoreErrorKind>> = {
   13: "full",
   26: "corrupt",
 };
+/** SQLite's own sentences, for errors of exec(), which carry no number. */
+const kindsByMessage: readonly (readonly [RegExp, StoreErrorKind])[] = [
+  [/database or disk is full/, "full"],
+  [/database (table )?is locked/, "locked"],
+  [/malformed|not a database/, "corrupt"],
+];
 
 /** Turns an error of SQLite into a StoreError that names the file and the fix; leaves other errors as they are. */
 export function describeDatabaseError(error: unknown, path: string): unknown {
-  const code = (error as { errcode?: unknown }).errcode;
-  if (!(error instanceof Error) || typeof code !== "number") return error;
-  const kind = kindsByCode[code & 0xff] ?? "failed";
+  if (!(error instanceof Error) || (error as { code?: unknown }).code !== "ERR_SQLITE_ERROR") return error;
+  const number = (error as { errcode?: unknown }).errcode;
+  const kind = (typeof number === "number" ? kindsByCode[number & 0xff] : undefined) ??
+    kindsByMessage.find(([pattern]) => pattern.test(error.message))?.[1] ?? "failed";
   return new StoreError(kind, `Cannot use ${path}: ${error.message}; ${fixes[kind]}`, { cause: error });
 }
 

@@ -47,7 +47,9 @@ export class TasksTable {
   /** Stores the newest word on a task; one of another agent with the same id is left alone. */
   put(agentId: string, task: TaskRow): void {
     const { id, policy, metric, state, startedAtMs, deadlineMs, search, data } = task;
-    if (!this.#put.run(id, agentId, policy, metric, state, startedAtMs, deadlineMs, search, data).changes) return;
+    if (!this.#put.run(id, agentId, policy, metric, state, startedAtMs, deadlineMs, search, data).changes) {
+      return;
+    }
     this.#dropProcesses.run(id);
     for (const process of task.processes) this.#putProcess.run(process.id, id, process.service);
   }
@@ -84,7 +86,9 @@ export class TasksTable {
       need("t.state IN (SELECT value FROM json_each(?))", JSON.stringify(query.states));
     }
     const where = conditions.join(" AND ");
-    const count = this.#database.prepare(`SELECT count(*) AS total FROM tasks t WHERE ${where}`).get(...values);
+    const count = this.#database.prepare(`SELECT count(*) AS total FROM tasks t WHERE ${where}`).get(
+      ...values,
+    );
     const rows = this.#database.prepare(
       `SELECT t.data FROM tasks t WHERE ${where} ORDER BY t.started_ms DESC, t.number DESC LIMIT ? OFFSET ?`,
     ).all(...values, query.limit, query.offset);
@@ -120,7 +124,9 @@ export class TasksTable {
   countTrips(policy?: string): { policy: string; processId: string; trips: number; lastMs: number }[] {
     return this.#database.prepare(
       `SELECT t.policy, p.process_id, count(*) AS trips, max(t.started_ms) AS last
-       FROM tasks t JOIN task_processes p ON p.task_id = t.id WHERE t.policy ${policy === undefined ? "> ?" : "= ?"}
+       FROM tasks t JOIN task_processes p ON p.task_id = t.id WHERE t.policy ${
+        policy === undefined ? "> ?" : "= ?"
+      }
        GROUP BY t.policy, p.process_id`,
     ).all(policy ?? "").map((row) => ({
       policy: String(row.policy),
@@ -134,7 +140,9 @@ export class TasksTable {
   listRefusals(limit: number, processId?: string): Uint8Array[] {
     const statement = processId === undefined
       ? this.#database.prepare("SELECT data FROM refusals ORDER BY last_ms DESC LIMIT ?1")
-      : this.#database.prepare("SELECT data FROM refusals WHERE process_id = ?2 ORDER BY last_ms DESC LIMIT ?1");
+      : this.#database.prepare(
+        "SELECT data FROM refusals WHERE process_id = ?2 ORDER BY last_ms DESC LIMIT ?1",
+      );
     const rows = processId === undefined ? statement.all(limit) : statement.all(limit, processId);
     return rows.map((row) => row.data as Uint8Array);
   }

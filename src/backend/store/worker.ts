@@ -43,7 +43,10 @@ function work(): void {
 
 function describe(error: unknown): { kind: StoreError["kind"]; message: string } {
   if (error instanceof StoreError) return { kind: error.kind, message: error.message };
-  return { kind: "failed", message: error instanceof Error ? `${error.name}: ${error.message}` : String(error) };
+  return {
+    kind: "failed",
+    message: error instanceof Error ? `${error.name}: ${error.message}` : String(error),
+  };
 }
 
 function answer(response: WorkerResponse): void {

@@ -10,4 +10,7 @@ export type WorkerRequest =
 /** From the worker: an answer by id, or without one what went wrong in the background. */
 export type WorkerResponse =
   | { readonly id: number; readonly value: unknown }
-  | { readonly id: number | undefined; readonly error: { readonly kind: StoreErrorKind; readonly message: string } };
+  | {
+    readonly id: number | undefined;
+    readonly error: { readonly kind: StoreErrorKind; readonly message: string };
+  };

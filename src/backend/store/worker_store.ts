@@ -88,7 +88,9 @@ export class WorkerStore implements Store {
   #send(request: WorkerRequest): Promise<unknown> {
     if (this.#closed) return Promise.reject(new StoreError("closed", "Cannot use the store: it is closed"));
     if (this.#pending.size >= pendingLimit) {
-      return Promise.reject(new StoreError("busy", "Cannot use the store: too many requests wait; try again"));
+      return Promise.reject(
+        new StoreError("busy", "Cannot use the store: too many requests wait; try again"),
+      );
     }
     const { promise, resolve, reject } = Promise.withResolvers<unknown>();
     this.#pending.set(request.id, { resolve, reject });
