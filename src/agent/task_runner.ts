@@ -98,7 +98,7 @@ export class TaskRunner {
       ...task,
       state: state === "stopped" && signal.reason === "agent_stopped" ? "agent_stopped" : state,
       message: outcomes.map(({ message }) => message).filter((message) => message !== "").join("; "),
-      endedAtBootNs: this.#options.bootNs(),
+      endedAtBootNs: Math.max(...outcomes.map(({ endedAtBootNs }) => endedAtBootNs)),
       loss: outcomes.map(({ loss }) => loss).reduce(addLoss, noLoss),
     };
     this.#options.logger.info("Task ended", { task: task.id, state: final.state, taken: final.loss.taken });
@@ -112,7 +112,8 @@ export class TaskRunner {
       return await profiler.run(task, this.#options.onChunk, signal);
     } catch (error) {
       this.#options.logger.error("A profile broke off", { task: task.id, kind, error });
-      return { state: "failed", message: `${kind}: ${(error as Error).message}`, loss: noLoss };
+      const message = `${kind}: ${(error as Error).message}`;
+      return { state: "failed", message, loss: noLoss, endedAtBootNs: this.#options.bootNs() };
     }
   }
 }

@@ -10,6 +10,7 @@ import { AgentState } from "../agent/state.ts";
 import { TaskJournal } from "../agent/task_journal.ts";
 import { type AgentTransport, createAgentTransport } from "../agent/transport.ts";
 import type { Trigger } from "../agent/trigger.ts";
+import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import type { Task } from "../gen/stakeout/v1/task_pb.ts";
 import type { Config } from "../model/config.ts";
 import { buildAgent, type BuiltAgent } from "./build_agent.ts";
@@ -107,7 +108,7 @@ async function restore(
   if (silence !== undefined) trigger.restore(silence, clock.bootNs() / 1e9, clock.unixMs(0));
   const policies = await state.load("policies", policySetSchema);
   if (policies !== undefined) agent.setPolicies(policies.setVersion, policies.policies, false);
-  for (const task of await journal.takeAbandoned(clock.unixMs(clock.bootNs()))) {
+  for (const task of await journal.takeAbandoned()) {
     await reporter.report({ case: "task", value: task });
   }
 }
@@ -115,6 +116,7 @@ async function restore(
 async function emit(body: RecordBody, reporter: Reporter, journal: TaskJournal): Promise<void> {
   if (body.case === "task") await journal.update(body.value as Task);
   await reporter.report(body);
+  if (body.case === "profile") await journal.addChunk(body.value as ProfileChunk);
 }
 
 function queueStatus(spool: Spool) {

@@ -32,6 +32,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
       },
     );
   }
+  await checkFolder(outputFile);
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
   const clock = new KernelClock();
   const processes = pids.map(findProcess);
@@ -55,7 +56,9 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   using _signals = onEndSignal(() => abort.abort());
   const outcome = await profiler.run(task, (chunk) => Promise.resolve(merger.add(chunk)), abort.signal);
   line.clear();
-  if (outcome.state === "failed") throw new CommandError(outcome.message, { exitCode: 3 });
+  if (outcome.state === "failed") {
+    throw new CommandError(`${outcome.message}; see stakeout doctor`, { exitCode: 3 });
+  }
 
   const name = processes.map(({ name, pid }) => `${name} (${pid})`).join(", ");
   const bytes = await encodeProfile(merger.finish(), options.format, { name, frequencyHz, durationSeconds });
@@ -63,13 +66,28 @@ export async function runRecord(options: RecordOptions): Promise<number> {
     if (outputFile === "-") writeOut(bytes);
     else await writeWhole(outputFile, bytes);
   } catch (error) {
-    throw new CommandError(`Cannot write ${outputFile}: ${describeFileError(error)}; give another -o FILE`, {
-      exitCode: 1,
-      cause: error,
-    });
+    throw cannotWrite(outputFile, error);
   }
   printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome)}`);
   return 0;
+}
+
+/** Nobody wants to hear after ten minutes that the file cannot be made. @throws {CommandError} */
+async function checkFolder(outputFile: string): Promise<void> {
+  if (outputFile === "-") return;
+  const partial = `${outputFile}.part`;
+  try {
+    await Deno.writeFile(partial, new Uint8Array());
+    await Deno.remove(partial);
+  } catch (error) {
+    throw cannotWrite(outputFile, error);
+  }
+}
+
+function cannotWrite(outputFile: string, cause: unknown): CommandError {
+  return new CommandError(`Cannot write ${outputFile}: ${describeFileError(cause)}; give another -o FILE`, {
+    ...{ exitCode: 1, cause },
+  });
 }
 
 /** @throws {CommandError} when there is no such process. */

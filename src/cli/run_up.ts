@@ -1,5 +1,5 @@
 import { createLogger } from "../../lib/log.ts";
-import { ensureTokenFile } from "../backend/token_file.ts";
+import { readTokenFile } from "../backend/token_file.ts";
 import type { Config } from "../model/config.ts";
 import { CommandError } from "./command_error.ts";
 import type { UpOptions } from "./options.ts";
@@ -11,6 +11,9 @@ import { serverUser } from "./server_user.ts";
 import { onEndSignal } from "./until_signal.ts";
 import { writeWhole } from "./write_profile.ts";
 
+/** Why the agent ends when nobody asked for it. */
+const serverIsGone = "the server is gone";
+
 /** `stakeout up`: the backend in a process of its own without rights, the agent in this one; neither outlives the other. */
 export async function runUp(options: UpOptions): Promise<number> {
   const { config, open } = options;
@@ -19,30 +22,22 @@ export async function runUp(options: UpOptions): Promise<number> {
   const serverFolder = `${folder}/server`;
   await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
   await Deno.mkdir(serverFolder, { recursive: true, mode: 0o700 });
-  const tokens = await ensureTokenFile(`${serverFolder}/tokens`);
-  const token = tokens.find(({ role }) => role === "agent")?.token;
-  if (token === undefined) {
-    throw new CommandError(
-      `${serverFolder}/tokens has no agent's token; remove the file to have it made anew`,
-      {
-        exitCode: 2,
-      },
-    );
-  }
-  await writeServerConfig(config, serverFolder);
+  const configFile = `${folder}/server.yaml`;
+  await writeServerConfig(config, configFile);
   const user = await serverUser(serverFolder, logger);
-  const server = startServer(serverFolder, user);
+  const server = startServer(serverFolder, configFile, user);
   const abort = new AbortController();
   using reload = new DisposableStack();
-  using _signals = onEndSignal(() => abort.abort());
-  const serverEnded = server.status.then(({ code }) => {
-    abort.abort();
-    return code;
+  using _signals = onEndSignal((signal) => abort.abort(signal));
+  const serverEnded = server.status.then(({ code, signal }) => {
+    abort.abort(serverIsGone);
+    return { code, how: signal === null ? `with code ${code}` : `by ${signal}` };
   });
   try {
     const loginUrl = await firstLine(server.stdout);
-    if (loginUrl === undefined) return await serverEnded || 1;
+    if (loginUrl === undefined) return (await serverEnded).code || 1;
     const url = new URL(loginUrl).origin;
+    const token = await readAgentToken(`${serverFolder}/tokens`);
     await leaveForClients(folder, url, new URL(loginUrl).searchParams.get("token") ?? "");
     await runReportingAgent({
       ...{ config, logger, url, token, signal: abort.signal },
@@ -56,11 +51,30 @@ export async function runUp(options: UpOptions): Promise<number> {
     await server.stdin.close().catch(() => {});
     await serverEnded;
   }
-  return 0;
+  if (abort.signal.reason !== serverIsGone) return 0;
+  const { how } = await serverEnded;
+  throw new CommandError(
+    `The server ended ${how}, and the agent with it; see the log above, then start anew`,
+    {
+      exitCode: 1,
+    },
+  );
 }
 
-/** The server may not be able to read our files: it gets what concerns it in one of its own. JSON is YAML, too. */
-async function writeServerConfig(config: Config, stateFolder: string): Promise<void> {
+/** From the file that the server makes at its first start: we write nothing where another user could lay links. */
+async function readAgentToken(path: string): Promise<string> {
+  const token = (await readTokenFile(path)).find(({ role }) => role === "agent")?.token;
+  if (token !== undefined) return token;
+  throw new CommandError(`${path} has no agent's token; remove the file to have it made anew`, {
+    exitCode: 2,
+  });
+}
+
+/**
+ * The server may not be able to read our files: it gets what concerns it, nothing secret, in one that all may read.
+ * JSON is YAML, too.
+ */
+async function writeServerConfig(config: Config, path: string): Promise<void> {
   const { listen, grpcListen, tls, logFormat, logLevel, retention, hostNames } = config;
   const source = {
     ...{ listen, log_format: logFormat, log_level: logLevel, host_names: hostNames },
@@ -73,15 +87,12 @@ async function writeServerConfig(config: Config, stateFolder: string): Promise<v
     ...(grpcListen === "" ? {} : { grpc_listen: grpcListen }),
     ...(tls.certFile === "" ? {} : { tls: { cert_file: tls.certFile, key_file: tls.keyFile } }),
   };
-  await writeWhole(configFile(stateFolder), new TextEncoder().encode(JSON.stringify(source, null, 2)), 0o600);
-}
-
-function configFile(stateFolder: string): string {
-  return `${stateFolder}/config.yaml`;
+  await writeWhole(path, new TextEncoder().encode(JSON.stringify(source, null, 2)), 0o644);
 }
 
 function startServer(
   stateFolder: string,
+  configFile: string,
   user: { uid: number; gid: number } | undefined,
 ): Deno.ChildProcess {
   const [command, ...args] = selfCommand([
@@ -90,7 +101,7 @@ function startServer(
     "--state",
     stateFolder,
     "--config",
-    configFile(stateFolder),
+    configFile,
   ]);
   return new Deno.Command(command, { args, ...user, stdin: "piped", stdout: "piped" }).spawn();
 }

@@ -23,7 +23,8 @@ export async function serverUser(
     );
     return undefined;
   }
-  await giveTo(stateFolder);
+  // Never again once it is nobody's: whoever may write in there could have put a link in our way.
+  if ((await Deno.stat(stateFolder)).uid !== nobody.uid) await giveTo(stateFolder);
   return nobody;
 }
 
@@ -38,10 +39,10 @@ function findClosedFolder(path: string): string | undefined {
 }
 
 async function giveTo(folder: string): Promise<void> {
-  await Deno.chown(folder, nobody.uid, nobody.gid);
   for await (const { name, isDirectory, isSymlink } of Deno.readDir(folder)) {
     if (isSymlink) continue;
     if (isDirectory) await giveTo(`${folder}/${name}`);
     else await Deno.chown(`${folder}/${name}`, nobody.uid, nobody.gid);
   }
+  await Deno.chown(folder, nobody.uid, nobody.gid);
 }

@@ -58,7 +58,10 @@ export class OnCpuProfiler implements Profiler {
     try {
       session = await this.#options.openSession(pids, task.frequencyHz);
     } catch (error) {
-      return { state: "failed", message: (error as Error).message, loss: noLoss };
+      return {
+        ...{ state: "failed", message: (error as Error).message, loss: noLoss },
+        endedAtBootNs: this.#options.clock.bootNs(),
+      };
     }
     const run = new OnCpuRun(task, session, sink, this.#options);
     try {
@@ -123,8 +126,9 @@ class OnCpuRun {
       this.#options.onProgress?.(this.#progress(elapsed), this.#task);
       second = elapsed;
     }
+    const endedAtBootNs = clock.bootNs();
     await this.#emitting;
-    return { state, message: this.#problem, loss: this.#reported };
+    return { state, message: this.#problem, loss: this.#reported, endedAtBootNs };
   }
 
   async close(): Promise<void> {

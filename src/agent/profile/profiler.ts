@@ -11,6 +11,8 @@ export interface ProfileOutcome {
   /** What went wrong or was degraded, one sentence; `""` when nothing. */
   readonly message: string;
   readonly loss: LossCounts;
+  /** When it stopped sampling, on CLOCK_BOOTTIME; naming its last stacks comes after. */
+  readonly endedAtBootNs: number;
 }
 
 /** What a running profile tells a terminal. */
