@@ -70,7 +70,9 @@ export function describeBackendError(error: unknown, url: string): string {
       if (/unsupported content type|HTTP 3\d\d/.test(rawMessage)) {
         return `What answers at ${url} is no Stakeout backend (${rawMessage}); check the URL`;
       }
-      return `Cannot talk to the backend at ${url}: ${rawMessage}`;
+      return `Cannot talk to the backend at ${url}: ${
+        describeFetchError(error)
+      }; check the URL and that it runs`;
   }
 }
 
@@ -88,6 +90,18 @@ function createHttpClient(client: Deno.HttpClient): UniversalClientFn {
     const body = response.body?.pipeThrough(new TransformStream(), pipe) ?? null;
     return universalClientResponseFromFetch(new Response(body, response));
   };
+}
+
+/** The innermost reason: `Connection refused` of `error sending request for url (…): client error (Connect): …`. */
+export function describeFetchError(error: unknown): string {
+  let cause = error;
+  while (cause instanceof Error && cause.cause instanceof Error) cause = cause.cause;
+  const message = cause instanceof ConnectError
+    ? cause.rawMessage
+    : cause instanceof Error
+    ? cause.message
+    : `${cause}`;
+  return message.replace(/^.*client error \(\w+\): /s, "").replace(/ \(os error \d+\)$/, "");
 }
 
 function readCertificates(path: string): string {

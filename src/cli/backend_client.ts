@@ -1,5 +1,6 @@
 import { type Client, Code, ConnectError, createClient, type Interceptor } from "@connectrpc/connect";
 import { createConnectTransport } from "@connectrpc/connect-web";
+import { describeFetchError } from "../agent/transport.ts";
 import { PolicyService } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { QueryService } from "../gen/stakeout/v1/query_service_pb.ts";
 import { TaskService } from "../gen/stakeout/v1/task_service_pb.ts";
@@ -107,13 +108,6 @@ function createFetch(ca: string | undefined): Fetch {
       throw new ConnectError(describeFetchError(error), Code.Unavailable, undefined, undefined, error);
     }
   };
-}
-
-/** The innermost reason: `Connection refused` of Deno's `error sending request for url (…): client error (Connect): …`. */
-function describeFetchError(error: unknown): string {
-  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
-  const message = cause instanceof Error ? cause.message : String(cause);
-  return message.replace(/^.*client error \(\w+\): /s, "").replace(/ \(os error \d+\)$/, "");
 }
 
 /** The same answer, broken off beyond the limit of a message. */
