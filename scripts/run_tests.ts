@@ -16,7 +16,10 @@ interface Suite {
 
 const deno = `${repositoryRoot}/scripts/deno`;
 const results = `${repositoryRoot}/test-results`;
-const folders = [["kernel", 180], ["cli", 120], ["fault", 150], ["system", 300], ["fuzz", 120], ["e2e", 150]] as const;
+const folders = [["kernel", 180], ["cli", 120], ["fault", 150], ["system", 300], ["fuzz", 120], [
+  "e2e",
+  150,
+]] as const;
 
 const suites: Suite[] = [{
   name: "ok",
