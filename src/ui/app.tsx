@@ -14,7 +14,7 @@ import { TaskPage } from "./tasks/task_page.tsx";
 
 /** The whole UI: the login page once signed out, else the screen of the address. */
 export function App() {
-  if (signedOut.value || place.value.path === "/login") return <LoginPage />;
+  if (signedOut.value) return <LoginPage />;
   return (
     <Shell>
       <Screen />

@@ -8,6 +8,7 @@ export function formatCount(count: number | bigint): string {
 /** `0.02 %`, `7.4 %`, `182 %`: as many digits as matter. */
 export function formatPercent(percent: number): string {
   if (percent > 0 && percent < 0.01) return "< 0.01 %";
+  if (percent >= 1000) return `${formatCount(Math.round(percent))} %`;
   const digits = percent >= 100 ? 0 : percent >= 10 ? 1 : 2;
   return `${Number(percent.toFixed(digits))} %`;
 }

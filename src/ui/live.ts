@@ -24,6 +24,8 @@ export const lostSinceUnixMs = signal(0);
 
 const listeners = new Set<(change: Change) => void>();
 const allTopics = new Set<Topic>(["agents", "inventory", "metrics", "policies", "tasks", "profiles"]);
+// A stream without news may not even send its headers; one that has not failed by then is taken for open.
+const quietMs = 1500;
 const firstDelayMs = 1000;
 const longestDelayMs = 10_000;
 let running: AbortController | undefined;
@@ -61,11 +63,13 @@ function follow(): void {
 async function run(signal: AbortSignal): Promise<void> {
   let delayMs = firstDelayMs;
   while (!signal.aborted) {
+    const onHeader = () => {
+      delayMs = firstDelayMs;
+      setLive();
+    };
+    const quiet = setTimeout(onHeader, quietMs);
+    signal.addEventListener("abort", () => clearTimeout(quiet), { once: true });
     try {
-      const onHeader = () => {
-        delayMs = firstDelayMs;
-        setLive();
-      };
       for await (const { topics, taskIds } of api.query.watchChanges({}, { signal, onHeader })) {
         tell({ topics: new Set(topics), taskIds: new Set(taskIds) });
       }
@@ -74,6 +78,8 @@ async function run(signal: AbortSignal): Promise<void> {
         signedOut.value = true;
         return;
       }
+    } finally {
+      clearTimeout(quiet);
     }
     if (signal.aborted) return;
     if (lostSinceUnixMs.value === 0) lostSinceUnixMs.value = nowUnixMs();
@@ -84,6 +90,7 @@ async function run(signal: AbortSignal): Promise<void> {
 }
 
 function setLive(): void {
+  if (connection.value === "live") return;
   const missed = connection.value !== "connecting";
   connection.value = "live";
   lostSinceUnixMs.value = 0;

@@ -5,11 +5,12 @@ export function nowUnixMs(): number {
   return systemClock.nowUnixMs();
 }
 
-/** Local time with its zone: `Nov 23, 14:03:22 GMT+1`; the year too when it is not this one. */
+/** Local time with its zone: `14:03:22 GMT+1` today, else `Nov 22, 14:03:22 GMT+1`, with the year when not this one. */
 export function formatLocalTime(unixMs: number, now = nowUnixMs()): string {
   const at = new Date(unixMs);
-  const sameYear = at.getFullYear() === new Date(now).getFullYear();
-  return (sameYear ? withoutYear : withYear).format(at);
+  const today = new Date(now);
+  if (at.getFullYear() !== today.getFullYear()) return withYear.format(at);
+  return (at.toDateString() === today.toDateString() ? withoutDate : withoutYear).format(at);
 }
 
 /** Local time of day alone, for axes and short spans: `14:03:22`. */
@@ -27,21 +28,20 @@ export function formatUtc(unixMs: number): string {
   return `${new Date(unixMs).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
-const base = {
+const clock = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" } as const;
+const withoutDate = new Intl.DateTimeFormat("en", { ...clock, timeZoneName: "short" });
+const withoutYear = new Intl.DateTimeFormat("en", {
+  ...clock,
   month: "short",
   day: "numeric",
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
   timeZoneName: "short",
-} as const;
-const withoutYear = new Intl.DateTimeFormat("en", base);
-const withYear = new Intl.DateTimeFormat("en", { ...base, year: "numeric" });
-const clockOnly = new Intl.DateTimeFormat("en", {
-  hour: "2-digit",
-  minute: "2-digit",
-  second: "2-digit",
-  hourCycle: "h23",
 });
+const withYear = new Intl.DateTimeFormat("en", {
+  ...clock,
+  year: "numeric",
+  month: "short",
+  day: "numeric",
+  timeZoneName: "short",
+});
+const clockOnly = new Intl.DateTimeFormat("en", clock);
 const zoneOnly = new Intl.DateTimeFormat("en", { timeZoneName: "short" });

@@ -37,7 +37,7 @@ export function useQuery<T>(
 
   useEffect(() => {
     let under: AbortController | undefined;
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     let askedAtMs = 0;
     let again = false;
 

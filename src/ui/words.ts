@@ -1,14 +1,16 @@
 import type { Rule } from "../model/policy.ts";
 import type { Cause, Task } from "../gen/stakeout/v1/task_pb.ts";
 import { ProfileKind, TaskState } from "../gen/stakeout/v1/task_pb.ts";
-import { formatSpan, formatValue } from "./format.ts";
+import { formatCount, formatValue } from "./format.ts";
 
 /** A rule as a sentence part: `process_cpu ≥ 80 % in 5 of 10 s`. */
 export function describeRule(
   rule: { metric: string; threshold: number; count: number; periodSeconds: number },
 ): string {
   const threshold = formatValue(rule.metric, rule.threshold);
-  return `${rule.metric} ≥ ${threshold} in ${rule.count} of ${formatPeriod(rule.periodSeconds)}`;
+  return `${rule.metric} ≥ ${threshold} in ${formatCount(rule.count)} of ${
+    formatCount(rule.periodSeconds)
+  } s`;
 }
 
 /** The URIs a rule is limited to, `""` for all. */
@@ -22,12 +24,7 @@ export function describeUri(uri: Rule["uri"]): string {
 export function describeCause(cause: Cause | undefined): string {
   if (cause === undefined) return "asked for by hand";
   const uri = cause.uri === "" ? "" : ` on ${cause.uri}`;
-  return `${describeRule(cause)}${uri}: reached ${cause.reached}`;
-}
-
-/** `10 s`, `5 min`: a period keeps seconds up to two minutes, as policies are written. */
-export function formatPeriod(seconds: number): string {
-  return seconds < 120 ? `${seconds} s` : formatSpan(seconds);
+  return `${describeRule(cause)}${uri}: reached ${formatCount(cause.reached)}`;
 }
 
 /** Name of a kind of profile for people. */

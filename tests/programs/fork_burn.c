@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Burns CPU in parent_work and, ten times a second, forks a child that burns in child_work for 50 ms: fork_burn
+ * Burns CPU in parent_work and, ten times a second, forks a child that burns in child_work for 50
+ * ms: fork_burn
  *
  * Prints "ready" once it runs.
  */

@@ -12,7 +12,13 @@ export function Answer<T>({ query, missing, children }: {
   missing?: string;
   children: (data: T) => ComponentChildren;
 }) {
-  if (query.notFound && missing !== undefined) return <Empty title={missing} />;
+  if (query.notFound && missing !== undefined) {
+    return (
+      <Empty title={missing}>
+        <a class="button" href="/">Go to the overview</a>
+      </Empty>
+    );
+  }
   return (
     <>
       {query.error !== undefined && <Failure message={query.error} retry={query.reload} />}

@@ -1,6 +1,6 @@
 import { showInvisible } from "../format.ts";
 
-const tailLength = 14;
+const tailLength = 10;
 
 /**
  * A name of any length, from anywhere, on one line: the middle gives way when there is no room, and the whole shows on

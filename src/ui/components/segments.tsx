@@ -8,7 +8,12 @@ export function Segments<T extends string>({ label, options, value, onChoose }: 
   return (
     <div class="segments" role="group" aria-label={label}>
       {options.map(([option, title]) => (
-        <button key={option} type="button" aria-pressed={option === value} onClick={() => onChoose(option)}>
+        <button
+          key={option}
+          type="button"
+          aria-pressed={option === value}
+          onClick={() => onChoose(option)}
+        >
           {title}
         </button>
       ))}

@@ -11,7 +11,12 @@ const screens = [["/", "Overview"], ["/policies", "Policies"], ["/processes", "P
   "Tasks",
 ]] as const;
 
-const connectionWords = { connecting: "Connecting", live: "Live", lost: "Offline", asleep: "Asleep" } as const;
+const connectionWords = {
+  connecting: "Connecting",
+  live: "Live",
+  lost: "Offline",
+  asleep: "Asleep",
+} as const;
 
 /** Frame of every screen: navigation, what runs now, connection, colours. */
 export function Shell({ children }: { children: ComponentChildren }) {

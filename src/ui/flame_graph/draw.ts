@@ -1,11 +1,10 @@
 import { cutMiddle, showInvisible } from "../format.ts";
 import type { FlameTree } from "./flame_tree.ts";
-import { findPosition, type FlameLayout } from "./layout.ts";
-import type { Palette } from "./palette.ts";
+import type { FlameLayout } from "./layout.ts";
+import { type FlameColors, paintLevel } from "./paint_level.ts";
 
 /** Height of one level in CSS pixels. */
 export const rowHeight = 20;
-const narrowest = 1;
 const narrowestLabel = 30;
 
 /** The part of a layout that shows. */
@@ -27,109 +26,81 @@ export interface FlameScene {
   readonly tree: FlameTree;
   readonly layout: FlameLayout;
   readonly viewport: FlameViewport;
-  readonly palette: Palette;
-  /** By symbol. */
-  readonly shades: Uint8Array;
-  /** By symbol: 1 stays in full colour; undefined when nothing is searched. */
-  readonly matches: Uint8Array | undefined;
-  /** Levels above this one only lead to what is zoomed into and are faded. */
-  readonly zoomLevel: number;
+  /** Device pixels per CSS pixel. */
+  readonly ratio: number;
+  readonly colors: FlameColors;
+  /** -1 for none. */
   readonly selected: number;
   readonly hovered: number;
   readonly ink: { readonly label: string; readonly fadedLabel: string; readonly outline: string };
   readonly font: string;
-  /** Width of one character of `font`. */
+  /** Width of one character of `font` in CSS pixels. */
   readonly characterWidth: number;
 }
 
-/** Top edge of a level on the canvas. */
+/** Top edge of a level on the canvas, in CSS pixels. */
 export function levelTop(level: number, levels: number, viewport: FlameViewport): number {
   const row = viewport.upward ? levels - 1 - level : level;
   return row * rowHeight - viewport.scrollTop;
 }
 
-/**
- * Paints the frames that show: levels outside the canvas and frames outside the zoom are culled, neighbours narrower
- * than a pixel are merged into one box. Returns how many boxes were painted.
- */
-export function drawFlames(context: CanvasRenderingContext2D, scene: FlameScene): number {
-  const { layout, viewport } = scene;
-  context.clearRect(0, 0, viewport.width, viewport.height);
-  context.font = scene.font;
-  context.textBaseline = "middle";
-  let painted = 0;
+/** Paints the levels that show: boxes as pixels of one image, then labels and outlines over it. */
+export function drawFlames(context: CanvasRenderingContext2D, scene: FlameScene): void {
+  const { tree, layout, viewport, ratio, colors } = scene;
+  const width = Math.round(viewport.width * ratio);
+  const height = Math.round(viewport.height * ratio);
+  if (width === 0 || height === 0) return;
+  const image = context.createImageData(width, height);
+  const pixels = new Uint32Array(image.data.buffer);
+  const row = new Uint32Array(width);
+  const labels: (() => void)[] = [];
   for (let level = 0; level < layout.levels; level++) {
     const top = levelTop(level, layout.levels, viewport);
-    if (top + rowHeight > 0 && top < viewport.height) painted += drawLevel(context, scene, level, top);
+    if (top + rowHeight <= 0 || top >= viewport.height) continue;
+    row.fill(0);
+    paintLevel(row, { tree, layout, level, from: viewport.from, to: viewport.to }, {
+      colors,
+      wideFrom: narrowestLabel * ratio,
+      onWide: (node, left, right, full) =>
+        labels.push(() =>
+          drawLabel(context, scene, { node, left: left / ratio, right: right / ratio, top, full })
+        ),
+    });
+    const end = Math.min(height, Math.round((top + rowHeight - 1) * ratio));
+    for (let y = Math.max(0, Math.round(top * ratio)); y < end; y++) pixels.set(row, y * width);
   }
+  context.putImageData(image, 0, 0);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.font = scene.font;
+  context.textBaseline = "middle";
+  for (const label of labels) label();
   outline(context, scene, scene.hovered, 1);
   outline(context, scene, scene.selected, 2);
-  return painted;
 }
 
-function drawLevel(context: CanvasRenderingContext2D, scene: FlameScene, level: number, top: number): number {
-  const { tree, layout, viewport, palette, shades, matches } = scene;
-  const { node, start } = layout;
-  const end = layout.levelStart[level + 1]!;
-  const scale = viewport.width / (viewport.to - viewport.from);
-  const leads = level < scene.zoomLevel;
-  const height = rowHeight - 1;
-  let painted = 0;
-  let runStart = -1;
-  let runEnd = -1;
-  let runFull = false;
-  let runShade = 0;
-  const flushRun = () => {
-    if (runStart < 0) return;
-    context.fillStyle = (runFull ? palette.full : palette.faded)[runShade]!;
-    context.fillRect(runStart, top, Math.max(0.5, runEnd - runStart), height);
-    painted++;
-    runStart = -1;
-  };
-  for (let position = findPosition(tree, layout, level, viewport.from); position < end; position++) {
-    const weightStart = start[position]!;
-    if (weightStart >= viewport.to) break;
-    const at = node[position]!;
-    const left = Math.max(0, (weightStart - viewport.from) * scale);
-    const right = Math.min(viewport.width, (weightStart + tree.total[at]! - viewport.from) * scale);
-    const symbol = tree.symbol[at]!;
-    const shade = symbol < 0 ? palette.full.length - 1 : shades[symbol]!;
-    const full = !leads && (matches === undefined || (symbol >= 0 && matches[symbol] === 1));
-    if (right - left < narrowest) {
-      if (runStart >= 0 && left - runEnd > narrowest) flushRun();
-      if (runStart < 0) {
-        runStart = left;
-        runFull = full;
-        runShade = shade;
-      } else if (full && !runFull) {
-        runFull = true;
-        runShade = shade;
-      }
-      runEnd = right;
-      continue;
-    }
-    flushRun();
-    context.fillStyle = (full ? palette.full : palette.faded)[shade]!;
-    context.fillRect(left, top, right - left - Math.min(0.6, (right - left) * 0.2), height);
-    painted++;
-    if (right - left > narrowestLabel) {
-      context.fillStyle = full ? scene.ink.label : scene.ink.fadedLabel;
-      const name = symbol < 0 ? "all" : tree.symbols[symbol]!.name;
-      const characters = Math.floor((right - left - 9) / scene.characterWidth);
-      context.fillText(cutMiddle(showInvisible(name), characters), left + 4, top + height / 2 + 0.5, right - left - 7);
-    }
-  }
-  flushRun();
-  return painted;
+function drawLabel(
+  context: CanvasRenderingContext2D,
+  { tree, ink, characterWidth }: FlameScene,
+  { node, left, right, top, full }: { node: number; left: number; right: number; top: number; full: boolean },
+): void {
+  const name = tree.symbols[tree.symbol[node]!]?.name ?? "all";
+  const characters = Math.floor((right - left - 9) / characterWidth);
+  context.fillStyle = full ? ink.label : ink.fadedLabel;
+  context.fillText(
+    cutMiddle(showInvisible(name), characters),
+    left + 4,
+    top + rowHeight / 2,
+    right - left - 7,
+  );
 }
 
 function outline(context: CanvasRenderingContext2D, scene: FlameScene, node: number, width: number): void {
   if (node < 0 || node >= scene.tree.size) return;
   const { layout, viewport, tree } = scene;
   const scale = viewport.width / (viewport.to - viewport.from);
-  const weightStart = layout.start[layout.position[node]!]!;
-  const left = Math.max(0, (weightStart - viewport.from) * scale);
-  const right = Math.min(viewport.width, (weightStart + tree.total[node]! - viewport.from) * scale);
+  const weight = layout.start[layout.position[node]!]!;
+  const left = Math.max(0, (weight - viewport.from) * scale);
+  const right = Math.min(viewport.width, (weight + tree.total[node]! - viewport.from) * scale);
   if (right <= 0 || left >= viewport.width) return;
   const top = levelTop(layout.level[node]!, layout.levels, viewport);
   context.strokeStyle = scene.ink.outline;

@@ -13,21 +13,23 @@ const tallestPx = 620;
 const fontPx = 12;
 
 /** The graph itself: paints, and turns pointer and keys into what is selected and zoomed. */
-export function FlameCanvas({ tree, layout, unit, zoom, selected, matches, upward, describedBy, onSelect, onZoom }: {
-  tree: FlameTree;
-  layout: FlameLayout;
-  unit: WeightUnit;
-  /** Node that fills the width. */
-  zoom: number;
-  /** -1 for none. */
-  selected: number;
-  matches: Uint8Array | undefined;
-  upward: boolean;
-  /** Id of the element that says what is selected. */
-  describedBy: string;
-  onSelect: (node: number) => void;
-  onZoom: (node: number) => void;
-}) {
+export function FlameCanvas(
+  { tree, layout, unit, zoom, selected, matches, upward, describedBy, onSelect, onZoom }: {
+    tree: FlameTree;
+    layout: FlameLayout;
+    unit: WeightUnit;
+    /** Node that fills the width. */
+    zoom: number;
+    /** -1 for none. */
+    selected: number;
+    matches: Uint8Array | undefined;
+    upward: boolean;
+    /** Id of the element that says what is selected. */
+    describedBy: string;
+    onSelect: (node: number) => void;
+    onZoom: (node: number) => void;
+  },
+) {
   const { ref: scroller, width } = useWidth<HTMLDivElement>();
   const canvas = useRef<HTMLCanvasElement>(null);
   const [scrollTop, setScrollTop] = useState(0);
@@ -61,10 +63,10 @@ export function FlameCanvas({ tree, layout, unit, zoom, selected, matches, upwar
     const ratio = devicePixelRatio;
     element.width = Math.round(width * ratio);
     element.height = Math.round(height * ratio);
-    context.scale(ratio, ratio);
     drawFlames(context, {
-      ...{ tree, layout, viewport, shades, matches, selected, ...look },
-      zoomLevel: layout.level[zoom]!,
+      ...{ tree, layout, viewport, ratio, selected },
+      ...look,
+      colors: { palette: look.palette, shades, matches, zoomLevel: layout.level[zoom]! },
       hovered: hover?.node ?? -1,
     });
   });
@@ -107,8 +109,9 @@ export function FlameCanvas({ tree, layout, unit, zoom, selected, matches, upwar
           onKeyDown={(event) => {
             const at = selected < 0 ? zoom : selected;
             const step = stepOf(event.key, upward);
-            if (step !== undefined) onSelect(selected < 0 ? zoom : stepFrom(tree, layout, { node: at, step }));
-            else if (event.key === "Home") onSelect(0);
+            if (step !== undefined) {
+              onSelect(selected < 0 ? zoom : stepFrom(tree, layout, { node: at, step }));
+            } else if (event.key === "Home") onSelect(0);
             else if (event.key === "Enter") onZoom(at);
             else if (event.key === "Backspace") onZoom(Math.max(0, tree.parent[zoom]!));
             else if (event.key === "Escape") onZoom(0);

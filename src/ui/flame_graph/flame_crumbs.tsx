@@ -1,12 +1,13 @@
-import { Name } from "../components/name.tsx";
-import { formatShare } from "../format.ts";
-import type { FlameTree } from "./flame_tree.ts";
+import { cutMiddle, formatShare, formatWeight, showInvisible } from "../format.ts";
+import type { FlameTree, WeightUnit } from "./flame_tree.ts";
 
 const most = 4;
+const longest = 34;
 
 /** The way from the whole down to what is zoomed into; each step zooms back out to it. */
-export function FlameCrumbs({ tree, zoom, onZoom }: {
+export function FlameCrumbs({ tree, unit, zoom, onZoom }: {
   tree: FlameTree;
+  unit: WeightUnit;
   zoom: number;
   onZoom: (node: number) => void;
 }) {
@@ -18,7 +19,9 @@ export function FlameCrumbs({ tree, zoom, onZoom }: {
     <nav class="flame-crumbs" aria-label="Zoom">
       <ol>
         <li>
-          <button type="button" class="link" disabled={zoom === 0} onClick={() => onZoom(0)}>All</button>
+          <button type="button" class="link" disabled={zoom === 0} onClick={() => onZoom(0)}>
+            All, {formatWeight(tree.total[0]!, unit)} {unit === "samples" ? "samples" : "blocked"}
+          </button>
         </li>
         {nodes.length > most && <li class="muted">… {nodes.length - most} more</li>}
         {shown.map((node) => (
@@ -26,16 +29,18 @@ export function FlameCrumbs({ tree, zoom, onZoom }: {
             <button
               type="button"
               class="link mono"
+              title={showInvisible(tree.symbols[tree.symbol[node]!]!.name)}
               disabled={node === zoom}
               {...(node === zoom ? { "aria-current": "true" as const } : {})}
               onClick={() => onZoom(node)}
             >
-              <Name text={tree.symbols[tree.symbol[node]!]!.name} />
+              {cutMiddle(showInvisible(tree.symbols[tree.symbol[node]!]!.name), longest)}
             </button>
           </li>
         ))}
       </ol>
-      {zoom !== 0 && <span class="muted number">{formatShare(tree.total[zoom]!, tree.total[0]!)} of all</span>}
+      {zoom !== 0 && <span class="muted number">{formatShare(tree.total[zoom]!, tree.total[0]!)} of all
+      </span>}
     </nav>
   );
 }

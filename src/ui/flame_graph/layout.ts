@@ -18,6 +18,8 @@ export interface FlameLayout {
   readonly level: Uint16Array;
 }
 
+const mostByInsertion = 24;
+
 /** Lays out a tree. Linear but for sorting siblings. */
 export function layoutFlames(tree: FlameTree): FlameLayout {
   const { size, firstChild, nextSibling, total } = tree;
@@ -26,7 +28,6 @@ export function layoutFlames(tree: FlameTree): FlameLayout {
   const position = new Int32Array(size);
   const level = new Uint16Array(size);
   const levelStart = [0];
-  const siblings: number[] = [];
   let filled = 1;
   let read = 0;
   while (read < filled) {
@@ -34,16 +35,15 @@ export function layoutFlames(tree: FlameTree): FlameLayout {
     for (; read < levelEnd; read++) {
       const parent = node[read]!;
       position[parent] = read;
-      siblings.length = 0;
-      for (let child = firstChild[parent]!; child >= 0; child = nextSibling[child]!) siblings.push(child);
-      if (siblings.length > 1) siblings.sort((one, two) => total[two]! - total[one]! || one - two);
+      const first = filled;
+      for (let child = firstChild[parent]!; child >= 0; child = nextSibling[child]!) node[filled++] = child;
+      if (filled - first > 1) sortByWeight(node, { first, end: filled, total });
       let left = start[read]!;
-      for (const child of siblings) {
-        node[filled] = child;
-        start[filled] = left;
+      for (let at = first; at < filled; at++) {
+        const child = node[at]!;
+        start[at] = left;
         level[child] = levelStart.length;
         left += total[child]!;
-        filled++;
       }
     }
     levelStart.push(levelEnd);
@@ -56,6 +56,28 @@ export function layoutFlames(tree: FlameTree): FlameLayout {
     position,
     level,
   };
+}
+
+/** Heaviest first, equals in the order in which they were first seen; by insertion where that is quicker. */
+function sortByWeight(
+  node: Int32Array,
+  { first, end, total }: { first: number; end: number; total: Float64Array },
+): void {
+  if (end - first > mostByInsertion) {
+    node.subarray(first, end).sort((one, two) => total[two]! - total[one]! || one - two);
+    return;
+  }
+  for (let at = first + 1; at < end; at++) {
+    const moving = node[at]!;
+    const weight = total[moving]!;
+    let place = at;
+    for (; place > first; place--) {
+      const before = node[place - 1]!;
+      if (total[before]! > weight || (total[before] === weight && before < moving)) break;
+      node[place] = before;
+    }
+    node[place] = moving;
+  }
 }
 
 /** First position of a level whose right edge lies beyond `weight`; the level's end when there is none. */
@@ -78,6 +100,8 @@ export function findNode(
 ): number | undefined {
   if (place.level < 0 || place.level >= layout.levels) return undefined;
   const position = findPosition(tree, layout, place.level, place.weight);
-  if (position >= layout.levelStart[place.level + 1]! || layout.start[position]! > place.weight) return undefined;
+  if (position >= layout.levelStart[place.level + 1]! || layout.start[position]! > place.weight) {
+    return undefined;
+  }
   return layout.node[position];
 }

@@ -5,7 +5,11 @@ import type { FlameTree } from "./flame_tree.ts";
 export type FlameStep = "parent" | "child" | "previous" | "next";
 
 /** The frame one step away; the same one where there is none. `child` is the heaviest. */
-export function stepFrom(tree: FlameTree, layout: FlameLayout, from: { node: number; step: FlameStep }): number {
+export function stepFrom(
+  tree: FlameTree,
+  layout: FlameLayout,
+  from: { node: number; step: FlameStep },
+): number {
   const { node, step } = from;
   const position = layout.position[node]!;
   const level = layout.level[node]!;

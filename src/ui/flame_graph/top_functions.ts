@@ -18,7 +18,9 @@ export function topFunctions(tree: FlameTree): TopFunction[] {
   const open = new Int32Array(tree.symbols.length);
   // Depth first without recursion: an entry below zero leaves the node it stands for.
   const pending: number[] = [];
-  for (let child = tree.firstChild[0] ?? -1; child >= 0; child = tree.nextSibling[child]!) pending.push(child);
+  for (let child = tree.firstChild[0] ?? -1; child >= 0; child = tree.nextSibling[child]!) {
+    pending.push(child);
+  }
   while (pending.length > 0) {
     const entry = pending.pop()!;
     if (entry < 0) {
@@ -32,7 +34,9 @@ export function topFunctions(tree: FlameTree): TopFunction[] {
     if (widest[symbol]! < 0 || tree.total[entry]! > tree.total[widest[symbol]!]!) widest[symbol] = entry;
     open[symbol] = open[symbol]! + 1;
     pending.push(-entry);
-    for (let child = tree.firstChild[entry]!; child >= 0; child = tree.nextSibling[child]!) pending.push(child);
+    for (let child = tree.firstChild[entry]!; child >= 0; child = tree.nextSibling[child]!) {
+      pending.push(child);
+    }
   }
   const functions: TopFunction[] = [];
   for (let symbol = 0; symbol < self.length; symbol++) {

@@ -2,6 +2,7 @@ import { useMemo, useState } from "preact/hooks";
 import { Name } from "../components/name.tsx";
 import { SortHeader } from "../components/sort_header.tsx";
 import { formatCount, formatShare, formatWeight } from "../format.ts";
+import { baseName } from "../words.ts";
 import { kindWords } from "./flame_tip.tsx";
 import type { FlameTree, WeightUnit } from "./flame_tree.ts";
 import { shadeOf } from "./palette.ts";
@@ -27,11 +28,13 @@ export function TopTable({ tree, unit, colors, matches, focused, onFocus }: {
   const all = useMemo(() => topFunctions(tree), [tree]);
   const rows = useMemo(() => {
     const matching = matches === undefined ? all : all.filter(({ symbol }) => matches[symbol] === 1);
-    return order === "self" ? matching : [...matching].sort((one, two) =>
-      order === "total"
-        ? two.total - one.total || two.self - one.self
-        : tree.symbols[one.symbol]!.name.localeCompare(tree.symbols[two.symbol]!.name)
-    );
+    return order === "self"
+      ? matching
+      : [...matching].sort((one, two) =>
+        order === "total"
+          ? two.total - one.total || two.self - one.self
+          : tree.symbols[one.symbol]!.name.localeCompare(tree.symbols[two.symbol]!.name)
+      );
   }, [all, matches, order]);
   const whole = tree.total[0]!;
   const head = (title: string, by: Order, className: string) => (
@@ -61,7 +64,11 @@ export function TopTable({ tree, unit, colors, matches, focused, onFocus }: {
               <tr key={symbol.key} class={row.symbol === focused ? "focused" : ""}>
                 <td class="names grow">
                   <span class="top-function">
-                    <span class="swatch" style={{ background: colors[shadeOf(symbol)] }} title={kindWords(symbol.kind)} />
+                    <span
+                      class="swatch"
+                      style={{ background: colors[shadeOf(symbol)] }}
+                      title={kindWords(symbol.kind)}
+                    />
                     <button
                       type="button"
                       class="link mono"
@@ -70,9 +77,9 @@ export function TopTable({ tree, unit, colors, matches, focused, onFocus }: {
                     >
                       <Name text={symbol.name} />
                     </button>
-                  </span>
-                  <span class="sub medium">
-                    <Name text={symbol.module} empty=" " />
+                    <span class="top-module muted medium" title={symbol.module}>
+                      <Name text={baseName(symbol.module)} empty=" " />
+                    </span>
                   </span>
                 </td>
                 <Weight weight={row.self} whole={whole} unit={unit} />
@@ -97,9 +104,11 @@ export function TopTable({ tree, unit, colors, matches, focused, onFocus }: {
 function Weight({ weight, whole, unit }: { weight: number; whole: number; unit: WeightUnit }) {
   return (
     <td class="number weight">
-      <span class="weight-bar" aria-hidden="true" style={{ width: `${whole > 0 ? (weight / whole) * 100 : 0}%` }} />
+      <span class="weight-bar" aria-hidden="true">
+        <span style={{ width: `${whole > 0 ? (weight / whole) * 100 : 0}%` }} />
+      </span>
+      <span class="weight-count muted">{formatWeight(weight, unit)}</span>
       <span class="weight-share">{formatShare(weight, whole)}</span>
-      <span class="sub">{formatWeight(weight, unit)}</span>
     </td>
   );
 }

@@ -1,4 +1,6 @@
+import type { ComponentChildren } from "preact";
 import { useEffect, useId, useMemo, useState } from "preact/hooks";
+import { FrameKind } from "../../gen/stakeout/v1/profile_pb.ts";
 import { Icon } from "../components/icon.tsx";
 import { SearchField } from "../components/search_field.tsx";
 import { formatCount, formatShare } from "../format.ts";
@@ -8,20 +10,24 @@ import { FlameCrumbs } from "./flame_crumbs.tsx";
 import { FlameDetails } from "./flame_details.tsx";
 import type { FlameTree, WeightUnit } from "./flame_tree.ts";
 import { layoutFlames } from "./layout.ts";
-import { makePalette } from "./palette.ts";
+import { legendShade, makePalette, toCss } from "./palette.ts";
 import { followPath, pathOf } from "./path.ts";
 import { compileSearch, matchFlames } from "./search.ts";
 import { TopTable } from "./top_table.tsx";
 import { upwardFlames } from "./upward_flames.ts";
 
-/** Zoom further when the chosen function would be a sliver. */
-const sliver = 0.03;
+const legend = [[FrameKind.USER, "user"], [FrameKind.KERNEL, "kernel"], [FrameKind.JIT, "JIT"]] as const;
 
 /**
  * Flame graph with search, zoom and table. Zoom and selection are kept as paths of functions, so that they outlive a new
  * tree: another range, another thread, or a task that still runs.
  */
-export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit }) {
+export function FlameView({ tree, unit, lead }: {
+  tree: FlameTree;
+  unit: WeightUnit;
+  /** Controls that stand before the search. */
+  lead: ComponentChildren;
+}) {
   const [text, setText] = useState("");
   const [focusedKey, setFocusedKey] = useState("");
   const [zoomPath, setZoomPath] = useState<readonly string[]>([]);
@@ -34,7 +40,10 @@ export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit })
     selectedPath,
   ]);
   const search = useMemo(() => compileSearch(text), [text]);
-  const found = useMemo(() => search === undefined ? undefined : matchFlames(tree, search.test), [tree, search]);
+  const found = useMemo(() => search === undefined ? undefined : matchFlames(tree, search.test), [
+    tree,
+    search,
+  ]);
   const focused = useMemo(() => tree.symbols.findIndex(({ key }) => key === focusedKey), [tree, focusedKey]);
   const lit = useMemo(() => {
     if (focused < 0) return found?.symbols;
@@ -43,7 +52,7 @@ export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit })
     return only;
   }, [tree, found, focused]);
   const version = paintVersion.value;
-  const colors = useMemo(() => makePalette(isDark()).full, [version]);
+  const colors = useMemo(() => Array.from(makePalette(isDark()).full, toCss), [version]);
   const upward = upwardFlames.value;
 
   useEffect(() => setFocusedKey(""), [text]);
@@ -54,6 +63,7 @@ export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit })
   return (
     <>
       <div class="flame-tools">
+        {lead}
         <SearchField label="Search functions (regular expression)" value={text} onSearch={setText} />
         <span class="number" role="status">
           {found !== undefined && (
@@ -65,9 +75,12 @@ export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit })
           )}
         </span>
         <span class="flame-legend" aria-label="Colours">
-          <span><i class="swatch" style={{ background: colors[2] }} />user</span>
-          <span><i class="swatch" style={{ background: colors[11] }} />kernel</span>
-          <span><i class="swatch" style={{ background: colors[19] }} />JIT</span>
+          {legend.map(([kind, title]) => (
+            <span key={kind}>
+              <i class="swatch" style={{ background: colors[legendShade(kind)] }} />
+              {title}
+            </span>
+          ))}
         </span>
         <button
           type="button"
@@ -91,7 +104,7 @@ export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit })
           <Icon name="reset" />Reset
         </button>
       </div>
-      <FlameCrumbs tree={tree} zoom={zoom} onZoom={zoomTo} />
+      <FlameCrumbs tree={tree} unit={unit} zoom={zoom} onZoom={zoomTo} />
       <FlameCanvas
         tree={tree}
         layout={layout}
@@ -118,8 +131,7 @@ export function FlameView({ tree, unit }: { tree: FlameTree; unit: WeightUnit })
           select(widest);
           const start = layout.start[layout.position[widest]!]!;
           const zoomStart = layout.start[layout.position[zoom]!]!;
-          const inside = start >= zoomStart && start < zoomStart + tree.total[zoom]!;
-          if (!inside || tree.total[widest]! < tree.total[zoom]! * sliver) zoomTo(widest);
+          if (start < zoomStart || start >= zoomStart + tree.total[zoom]!) zoomTo(0);
         }}
       />
     </>

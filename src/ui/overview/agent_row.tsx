@@ -6,9 +6,11 @@ import { Ago } from "../components/time.tsx";
 import { formatBytes, formatCount, formatPercent, showInvisible } from "../format.ts";
 
 /** One host: is its agent there, what does it cost, what does it lack. */
-export function AgentRow({ summary: { agent, connected, lastSeenUnixMs, status } }: { summary: AgentSummary }) {
+export function AgentRow(
+  { summary: { agent, connected, lastSeenUnixMs, status } }: { summary: AgentSummary },
+) {
   const problems = status?.problems ?? [];
-  const tone = !connected ? "bad" : problems.length > 0 ? "" : "good";
+  const tone = !connected ? "bad" : problems.length > 0 ? "warn" : "good";
   return (
     <li class="agent">
       <div class="agent-head">
@@ -17,12 +19,20 @@ export function AgentRow({ summary: { agent, connected, lastSeenUnixMs, status }
           <Name text={agent?.host ?? ""} />
         </strong>
         <span class="muted agent-seen">
-          {connected ? "connected" : <>away, last seen <Ago unixMs={lastSeenUnixMs} /></>}
+          {connected ? "connected" : (
+            <>
+              away, last seen <Ago unixMs={lastSeenUnixMs} />
+            </>
+          )}
         </span>
       </div>
       {status !== undefined && (
         <dl class="agent-facts number">
-          <Fact title="Own CPU" value={formatPercent(status.cpuPercent)} hint="% of one core over the last 10 s" />
+          <Fact
+            title="Own CPU"
+            value={formatPercent(status.cpuPercent)}
+            hint="% of one core over the last 10 s"
+          />
           <Fact title="Memory" value={formatBytes(status.rssBytes)} />
           <Fact
             title="BPF"
@@ -35,7 +45,11 @@ export function AgentRow({ summary: { agent, connected, lastSeenUnixMs, status }
             hint="Processes that some policy matches, of all user processes"
           />
           <Fact title="Load" value={status.hostLoad.toFixed(2)} hint="1-minute load average of the host" />
-          <Fact title="Queue" value={formatBytes(status.queueBytes)} hint="Reports on disk not yet acknowledged" />
+          <Fact
+            title="Queue"
+            value={formatBytes(status.queueBytes)}
+            hint="Reports on disk not yet acknowledged"
+          />
         </dl>
       )}
       {status !== undefined && <Dropped status={status} />}
@@ -46,7 +60,8 @@ export function AgentRow({ summary: { agent, connected, lastSeenUnixMs, status }
         </p>
       ))}
       <p class="muted agent-version">
-        stakeout {agent?.version || "?"} · <Name text={`Linux ${agent?.kernel ?? "?"}`} /> · {agent?.cpus ?? 0} CPUs
+        stakeout {agent?.version || "?"} · <Name text={`Linux ${agent?.kernel ?? "?"}`} /> ·{" "}
+        {agent?.cpus ?? 0} CPUs
       </p>
     </li>
   );
@@ -74,7 +89,8 @@ function Dropped({ status }: { status: AgentStatus }) {
     <p class="agent-problem">
       <Icon name="warning" />
       <span>
-        Dropped from a full queue: {dropped.map(([count, what]) => `${formatCount(count)} ${what}`).join(", ")}
+        Dropped from a full queue:{" "}
+        {dropped.map(([count, what]) => `${formatCount(count)} ${what}`).join(", ")}
       </span>
     </p>
   );

@@ -7,14 +7,12 @@ import { TaskTable } from "../tasks/task_table.tsx";
 export function RecentTasksPanel({ tasks, policies }: { tasks: readonly Task[]; policies: number }) {
   return (
     <Panel title="Recent tasks" end={tasks.length === 0 ? undefined : <a href="/tasks">All tasks</a>}>
-      {tasks.length > 0
-        ? <TaskTable tasks={tasks} />
-        : policies === 0
+      {tasks.length > 0 ? <TaskTable tasks={tasks} /> : policies === 0
         ? (
           <Empty title="Nothing can trip yet">
             <p>
-              A policy says what “misbehaving” means for your processes. When one crosses it, its profile starts by
-              itself and shows up here.
+              A policy says what “misbehaving” means for your processes. When one crosses it, its profile
+              starts by itself and shows up here.
             </p>
             <a class="button primary" href="/new-policy">Write your first policy</a>
           </Empty>
@@ -22,8 +20,8 @@ export function RecentTasksPanel({ tasks, policies }: { tasks: readonly Task[]; 
         : (
           <Empty title="Nothing has tripped so far">
             <p>
-              Every second is judged. To see a policy work, lower a threshold under what the process does now: the
-              policy's page shows current values beside it.
+              Every second is judged. To see a policy work, lower a threshold under what the process does now:
+              the policy's page shows current values beside it.
             </p>
             <a class="button" href="/policies">See the policies</a>
           </Empty>

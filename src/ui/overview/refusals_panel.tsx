@@ -3,7 +3,7 @@ import { Name } from "../components/name.tsx";
 import { Panel } from "../components/panel.tsx";
 import { SlotStrip } from "../components/slot_strip.tsx";
 import { Ago } from "../components/time.tsx";
-import { showInvisible } from "../format.ts";
+import { cutMiddle, showInvisible } from "../format.ts";
 
 const reasons: Readonly<Record<string, string>> = {
   silence: "Silence",
@@ -11,6 +11,8 @@ const reasons: Readonly<Record<string, string>> = {
   budget: "Own budget",
   unsupported: "Not supported",
 };
+
+const longestMessage = 160;
 
 /** Rules that tripped without a task starting, and why not. Nothing at all when there are none. */
 export function RefusalsPanel({ refusals, title = "Tripped, but not profiled" }: {
@@ -47,7 +49,9 @@ export function RefusalsPanel({ refusals, title = "Tripped, but not profiled" }:
                 </td>
                 <td class="grow">
                   <span class="tag">{reasons[refusal.reason] ?? refusal.reason}</span>{" "}
-                  {showInvisible(refusal.message)}
+                  <span title={showInvisible(refusal.message)}>
+                    {cutMiddle(showInvisible(refusal.message), longestMessage)}
+                  </span>
                 </td>
                 <td class="fit wide">
                   <SlotStrip cause={refusal.cause} />

@@ -8,7 +8,8 @@ export function RetentionLine({ retention }: { retention: Retention | undefined 
   const { perSecondHours, minuteDays, taskDays, profileBytes, profileLimitBytes, databaseBytes } = retention;
   return (
     <p class="lede">
-      Kept: every second for {perSecondHours} h, minutes for {minuteDays} days, tasks for {taskDays} days.{" "}
+      Kept: every second for {perSecondHours} h, minutes for {minuteDays} days, tasks for {taskDays} days.
+      {" "}
       Profiles fill {formatBytes(profileBytes)} of {formatBytes(profileLimitBytes)}, the database{" "}
       {formatBytes(databaseBytes)}.
       {retention.oldestTaskUnixMs > 0n && (

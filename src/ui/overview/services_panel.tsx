@@ -38,7 +38,9 @@ export function ServicesPanel({ services }: { services: readonly ServiceSummary[
                         <Name text={service} empty="(none)" />
                       </a>
                     </td>
-                    <td class="number" title={`${formatCount(instances)} instances`}>{formatCount(processes)}</td>
+                    <td class="number" title={`${formatCount(instances)} instances`}>
+                      {formatCount(processes)}
+                    </td>
                     <td class="number">{formatPercent(cpuPercent)}</td>
                     <td class="number">
                       {tasks === 0

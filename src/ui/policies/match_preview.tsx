@@ -30,8 +30,8 @@ export function MatchPreview({ source }: { source: string }) {
           matchedProcesses === 0
             ? (
               <p class="empty">
-                No process known now matches this target. It may still be saved: a process that starts later is covered
-                from its first full second.
+                No process known now matches this target. It may still be saved: a process that starts later
+                is covered from its first full second.
               </p>
             )
             : (

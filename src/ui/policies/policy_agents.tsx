@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { PolicyAgentState } from "../../gen/stakeout/v1/policy_service_pb.ts";
 import { Empty } from "../components/empty.tsx";
 import { Icon } from "../components/icon.tsx";
@@ -5,11 +6,19 @@ import { Name } from "../components/name.tsx";
 import { Panel } from "../components/panel.tsx";
 import { formatCount, showInvisible } from "../format.ts";
 
+const firstRows = 10;
+
 /** Where the policy runs: whether each agent judges by its newest version, and what it refused. */
 export function PolicyAgents({ agents }: { agents: readonly PolicyAgentState[] }) {
+  const [all, setAll] = useState(false);
+  const sorted = [...agents].sort((one, two) => trouble(two) - trouble(one));
+  const shown = all ? sorted : sorted.slice(0, firstRows);
   const current = agents.filter(({ connected, upToDate }) => connected && upToDate).length;
   return (
-    <Panel title="Agents" count={agents.length === 0 ? undefined : `${current} of ${agents.length} up to date`}>
+    <Panel
+      title="Agents"
+      count={agents.length === 0 ? undefined : `${current} of ${agents.length} up to date`}
+    >
       {agents.length === 0
         ? (
           <Empty title="No agent yet">
@@ -18,10 +27,12 @@ export function PolicyAgents({ agents }: { agents: readonly PolicyAgentState[] }
         )
         : (
           <ul class="agents agents-short">
-            {agents.map(({ agentId, host, connected, upToDate, refused, matchedProcesses }) => (
+            {shown.map(({ agentId, host, connected, upToDate, refused, matchedProcesses }) => (
               <li key={agentId} class="agent">
                 <div class="agent-head">
-                  <span class={`dot ${!connected ? "bad" : upToDate && refused.length === 0 ? "good" : ""}`} />
+                  <span
+                    class={`dot ${!connected ? "bad" : upToDate && refused.length === 0 ? "good" : "warn"}`}
+                  />
                   <strong>
                     <Name text={host} />
                   </strong>
@@ -42,6 +53,18 @@ export function PolicyAgents({ agents }: { agents: readonly PolicyAgentState[] }
             ))}
           </ul>
         )}
+      {shown.length < agents.length && (
+        <div class="panel-foot">
+          <button type="button" class="button small" onClick={() => setAll(true)}>
+            Show all {formatCount(agents.length)} agents
+          </button>
+        </div>
+      )}
     </Panel>
   );
+}
+
+/** Agents that do not judge by all of the policy come first, then those that match most. */
+function trouble({ connected, upToDate, refused, matchedProcesses }: PolicyAgentState): number {
+  return (connected && upToDate ? 0 : 2e9) + (refused.length > 0 ? 1e9 : 0) + matchedProcesses;
 }

@@ -105,7 +105,15 @@ export function newRule(metric: MetricName): RuleDraft {
     http_avg_response_time: "500ms",
   }[metric];
   const none = { uriKind: "", uri: "", includePending: false } as const;
-  return { metric, threshold, period: "10s", count: "5", errors: ruleDefaults.errors, role: ruleDefaults.role, ...none };
+  return {
+    metric,
+    threshold,
+    period: "10s",
+    count: "5",
+    errors: ruleDefaults.errors,
+    role: ruleDefaults.role,
+    ...none,
+  };
 }
 
 /** A policy to start from. */
@@ -161,9 +169,9 @@ export function writeDraft(draft: PolicyDraft): { text: string } | { faults: Rea
     };
   });
   const labels = readLabels(draft.labels, faults);
-  const target = Object.fromEntries(targetFields.map((name) => [name, draft[name].trim()] as const).filter(([, glob]) =>
-    glob !== ""
-  ));
+  const target = Object.fromEntries(
+    targetFields.map((name) => [name, draft[name].trim()] as const).filter(([, glob]) => glob !== ""),
+  );
   const form = {
     name: draft.name.trim(),
     description: draft.description,

@@ -15,15 +15,17 @@ import { YamlEditor } from "./yaml_editor.tsx";
  * Form and YAML of one policy side by side. The YAML is what is saved; the form writes it anew at each change, and reads
  * it whenever it holds exactly one policy without problems.
  */
-export function PolicyEditor({ name, source, version }: {
+export function PolicyEditor({ name, source, version, draft }: {
   /** Under which it is stored; `""` for a new one. */
   name: string;
   source: string;
   /** Stored version that `source` is; 0 for a new one. */
   version: number;
+  /** What the form begins with; read from `source` when absent. */
+  draft?: PolicyDraft;
 }) {
   const [text, setText] = useState(source);
-  const [form, setForm] = useState(() => readForm(source));
+  const [form, setForm] = useState(() => draft ?? readForm(source));
   const [formFaults, setFormFaults] = useState<ReadonlyMap<string, string>>(noFaults);
   const [beforeForm, setBeforeForm] = useState<string>();
   const [serverProblems, setServerProblems] = useState<readonly Problem[]>([]);
@@ -34,7 +36,10 @@ export function PolicyEditor({ name, source, version }: {
 
   const { documents, problems: found } = useMemo(() => parsePolicies(text), [text]);
   const problems = found.length > 0 ? found : serverProblems;
-  const faults = new Map([...problems.map(({ path, fix, message }) => [path, fix || message] as const), ...formFaults]);
+  const faults = new Map([
+    ...problems.map(({ path, fix, message }) => [path, sentence(fix || message)] as const),
+    ...formFaults,
+  ]);
   const changed = text !== source || formFaults.size > 0;
   const savedName = documents[0]?.policy.name ?? "";
   const faultless = found.length === 0 && formFaults.size === 0;
@@ -63,7 +68,12 @@ export function PolicyEditor({ name, source, version }: {
   const save = async (expectedVersion: number) => {
     setSaving(true);
     setFailure("");
-    const outcome = await savePolicy({ source: text, names: documents.map(({ policy }) => policy.name), name, expectedVersion });
+    const outcome = await savePolicy({
+      source: text,
+      names: documents.map(({ policy }) => policy.name),
+      name,
+      expectedVersion,
+    });
     setSaving(false);
     setConflict(outcome.conflict);
     if (outcome.problems !== undefined) setServerProblems(outcome.problems);
@@ -80,7 +90,11 @@ export function PolicyEditor({ name, source, version }: {
         <div>
           <p class="crumbs">
             <a href="/policies">Policies</a>
-            {name !== "" && <>{" "}/ <a href={`/policies/${name}`}>{name}</a></>}
+            {name !== "" && (
+              <>
+                {" "}/ <a href={`/policies/${name}`}>{name}</a>
+              </>
+            )}
           </p>
           <h1>{name === "" ? "New policy" : `Edit ${name}`}</h1>
         </div>
@@ -118,12 +132,16 @@ export function PolicyEditor({ name, source, version }: {
         </p>
       )}
       {documents.length > 1 && (
-        <p class="notice">This text holds {documents.length} policies; saving it saves all of them, or none.</p>
+        <p class="notice">
+          This text holds {documents.length} policies; saving it saves all of them, or none.
+        </p>
       )}
       {beforeForm !== undefined && (
         <p class="notice">
           The form writes the text anew, without its comments.{" "}
-          <button type="button" class="link" onClick={() => typeText(beforeForm)}>Take the form's changes back</button>
+          <button type="button" class="link" onClick={() => typeText(beforeForm)}>
+            Take the form's changes back
+          </button>
         </p>
       )}
       <div class="editor">
@@ -160,4 +178,8 @@ function readForm(text: string): PolicyDraft | undefined {
   const { documents, problems } = parsePolicies(text);
   const only = problems.length === 0 && documents.length === 1 ? documents[0] : undefined;
   return only === undefined ? undefined : draftOf(only.policy);
+}
+
+function sentence(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1);
 }

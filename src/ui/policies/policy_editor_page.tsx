@@ -36,8 +36,11 @@ function NewPolicy() {
         const target = asked !== "" ? { service: asked } : exe !== "" ? { exe } : {
           service: services[0]?.service ?? "",
         };
-        const written = writeDraft(newDraft(target));
-        return <PolicyEditor name="" source={"text" in written ? written.text : ""} version={0} />;
+        const draft = newDraft(target);
+        const written = writeDraft(draft);
+        return (
+          <PolicyEditor name="" source={"text" in written ? written.text : ""} version={0} draft={draft} />
+        );
       }}
     </Answer>
   );

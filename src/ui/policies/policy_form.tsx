@@ -12,7 +12,13 @@ const targetTitles = {
   cgroup: "Cgroup",
   host: "Host",
 } as const;
-const targetHints = { service: "checkout*", exe: "/usr/bin/java", instance: "", cgroup: "*/docker/*", host: "web-*" } as const;
+const targetHints = {
+  service: "checkout*",
+  exe: "/usr/bin/java",
+  instance: "",
+  cgroup: "*/docker/*",
+  host: "web-*",
+} as const;
 const kindTitles = { on_cpu: "On-CPU", off_cpu: "Off-CPU", network: "Network" } as const;
 const kindHints = {
   on_cpu: "which code uses the CPU",
@@ -50,7 +56,9 @@ export function PolicyForm({ draft, faults, onChange }: {
       </div>
       <fieldset>
         <legend>Which processes</legend>
-        <p class="muted form-note">All that are given must match; <code>*</code> stands for anything.</p>
+        <p class="muted form-note">
+          All that are given must match; <code>*</code> stands for anything.
+        </p>
         <div class="form-pair">
           {targetFields.map((name) => (
             <FormField
@@ -111,7 +119,9 @@ export function PolicyForm({ draft, faults, onChange }: {
                       : draft.start.filter((one) => one !== kind),
                   })}
               />
-              <span>{kindTitles[kind]} <span class="muted">{kindHints[kind]}</span></span>
+              <span>
+                {kindTitles[kind]} <span class="muted">{kindHints[kind]}</span>
+              </span>
             </label>
           ))}
         </div>

@@ -45,11 +45,14 @@ export function PolicyHead({ summary }: { summary: PolicySummary }) {
           {description !== "" && <p class="lede">{showInvisible(description)}</p>}
           {policy !== undefined && <PolicyWords policy={policy} />}
           <p class="lede number">
-            {trips === 0
-              ? "Never tripped"
-              : <><a href={`/tasks?policy=${name}`}>Tripped {formatCount(trips)} {trips === 1 ? "time" : "times"}</a>, last{" "}
-                <Ago unixMs={lastTripUnixMs} /></>}
-            {refusals > 0 && `. ${formatCount(refusals)} more not profiled: silence, limits or budget`}.
+            {trips === 0 ? "Never tripped" : (
+              <>
+                <a href={`/tasks?policy=${name}`}>
+                  Tripped {formatCount(trips)} {trips === 1 ? "time" : "times"}
+                </a>, last <Ago unixMs={lastTripUnixMs} />
+              </>
+            )}
+            {refusals > 0 && `. Agents refuse ${formatCount(refusals)} of its parts, see below`}.
           </p>
         </div>
         <div class="actions">
@@ -92,19 +95,32 @@ export function PolicyHead({ summary }: { summary: PolicySummary }) {
 
 function PolicyWords({ policy }: { policy: Policy }) {
   const { labels, ...globs } = policy.target;
-  const target = [...Object.entries(globs), ...Object.entries(labels).map(([label, glob]) => [`label ${label}`, glob])];
+  const target = [
+    ...Object.entries(globs),
+    ...Object.entries(labels).map(([label, glob]) => [`label ${label}`, glob]),
+  ];
   return (
     <ul class="policy-words">
       <li>
         <span class="muted">Watches</span>
-        {target.map(([field, glob]) => <span key={field}>{field} <code>{showInvisible(glob ?? "")}</code></span>)}
+        <span class="policy-target">
+          {target.map(([field, glob]) => (
+            <span key={field}>
+              {field} <code>{showInvisible(glob ?? "")}</code>
+            </span>
+          ))}
+        </span>
       </li>
       {policy.rules.map((rule, index) => (
         <li key={index}>
           <span class="muted">{index === 0 ? "Trips at" : "or at"}</span>
           <span>
             {describeRule(rule)}
-            {rule.uri !== undefined && <>{" "}on <code>{showInvisible(describeUri(rule.uri))}</code></>}
+            {rule.uri !== undefined && (
+              <>
+                {" "}on <code>{showInvisible(describeUri(rule.uri))}</code>
+              </>
+            )}
             {rule.role === "client" && " as client"}
           </span>
         </li>
@@ -112,8 +128,9 @@ function PolicyWords({ policy }: { policy: Policy }) {
       <li>
         <span class="muted">Takes</span>
         <span>
-          {policy.start.map((kind) => kindTitles[kind]).join(" and ")} for {formatSpan(policy.durationSeconds)}, then is
-          silent for {formatSpan(policy.silenceSeconds)} after its start
+          {policy.start.map((kind) => kindTitles[kind]).join(" and ")} for{" "}
+          {formatSpan(policy.durationSeconds)}, then is silent for {formatSpan(policy.silenceSeconds)}{" "}
+          after its start
         </span>
       </li>
     </ul>

@@ -30,7 +30,9 @@ export function PolicyListPage() {
       <div class="page-head">
         <div>
           <h1>Policies</h1>
-          <p class="lede">Each says what “misbehaving” means for some processes, and which profile to take of it.</p>
+          <p class="lede">
+            Each says what “misbehaving” means for some processes, and which profile to take of it.
+          </p>
         </div>
         <a class="button primary" href="/new-policy">
           <Icon name="plus" />New policy
@@ -49,14 +51,12 @@ export function PolicyListPage() {
       >
         <Answer query={query}>
           {({ policies, total }) =>
-            total === 0
-              ? <NoPolicies search={search} />
-              : (
-                <>
-                  <PolicyTable policies={policies} />
-                  <Pager from={offset} shown={policies.length} total={total} />
-                </>
-              )}
+            total === 0 ? <NoPolicies search={search} /> : (
+              <>
+                <PolicyTable policies={policies} />
+                <Pager from={offset} shown={policies.length} total={total} />
+              </>
+            )}
         </Answer>
       </Panel>
     </>
@@ -68,8 +68,8 @@ function NoPolicies({ search }: { search: string }) {
     ? (
       <Empty title="Write your first policy">
         <p>
-          For example: when checkout's CPU is over 80 % in 5 of the last 10 seconds, profile it for 10 minutes. Services
-          and processes to choose from are already known.
+          For example: when checkout's CPU is over 80 % in 5 of the last 10 seconds, profile it for 10
+          minutes. Services and processes to choose from are already known.
         </p>
         <a class="button primary" href="/new-policy">New policy</a>
         <p>Or from a file:</p>
@@ -94,7 +94,7 @@ function PolicyTable({ policies }: { policies: readonly PolicySummary[] }) {
             <th scope="col" class="number">Matches</th>
             <th scope="col" class="number">Trips</th>
             <th scope="col" class="medium">Last trip</th>
-            <th scope="col" class="number wide">Not profiled</th>
+            <th scope="col" class="number wide">Refused</th>
           </tr>
         </thead>
         <tbody>
@@ -145,7 +145,9 @@ function PolicyRow({ summary }: { summary: PolicySummary }) {
       <td class="fit medium">
         <Ago unixMs={lastTripUnixMs} />
       </td>
-      <td class="number wide">{refusals === 0 ? <span class="muted">0</span> : formatCount(refusals)}</td>
+      <td class="number wide" title="Rules or kinds that an agent cannot carry out">
+        {refusals === 0 ? <span class="muted">0</span> : formatCount(refusals)}
+      </td>
     </tr>
   );
 }

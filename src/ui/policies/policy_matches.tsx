@@ -8,7 +8,7 @@ import { formatCount } from "../format.ts";
 import { baseName } from "../words.ts";
 import { ValueMeter } from "./value_meter.tsx";
 
-const firstRows = 50;
+const firstRows = 20;
 
 /** Processes that the policy matches now, each with its current values against the thresholds. */
 export function PolicyMatches({ processes, total, paused }: {
@@ -75,9 +75,13 @@ function Row({ row: { process, host, values, trips, lastTripUnixMs } }: { row: P
         </span>
       </td>
       <td>
-        {values.length === 0
-          ? <span class="muted">no value yet</span>
-          : values.map((value) => <ValueMeter key={`${value.metric} ${value.uri} ${value.threshold}`} value={value} />)}
+        {values.length === 0 ? <span class="muted">no value yet</span> : (
+          <div class="values">
+            {values.map((value) => (
+              <ValueMeter key={`${value.metric} ${value.uri} ${value.threshold}`} value={value} />
+            ))}
+          </div>
+        )}
       </td>
       <td class="number">{trips === 0 ? <span class="muted">0</span> : formatCount(trips)}</td>
       <td class="fit medium">

@@ -21,9 +21,11 @@ export function PolicyTasks({ name }: { name: string }) {
     >
       <Answer query={query}>
         {({ tasks }) =>
-          tasks.length > 0
-            ? <TaskTable tasks={tasks} />
-            : <p class="empty">None yet. One starts by itself when a process above reaches its threshold often enough.</p>}
+          tasks.length > 0 ? <TaskTable tasks={tasks} withPolicy={false} /> : (
+            <p class="empty">
+              None yet. One starts by itself when a process above reaches its threshold often enough.
+            </p>
+          )}
       </Answer>
     </Panel>
   );

@@ -13,7 +13,9 @@ import { YamlText } from "./yaml_text.tsx";
 const firstRows = 8;
 
 /** Older versions: what changed since, and the way back. The one that is open is kept in the address. */
-export function PolicyVersions({ current, versions }: { current: Policy; versions: readonly PolicyVersion[] }) {
+export function PolicyVersions(
+  { current, versions }: { current: Policy; versions: readonly PolicyVersion[] },
+) {
   const [all, setAll] = useState(false);
   const open = Number(place.value.query.get("version") ?? 0);
   const sorted = [...versions].sort((one, two) => two.version - one.version);
@@ -40,13 +42,17 @@ export function PolicyVersions({ current, versions }: { current: Policy; version
                 </button>
               )}
             </div>
-            {open === version && version !== current.version && <OldVersion current={current} version={version} />}
+            {open === version && version !== current.version && (
+              <OldVersion current={current} version={version} />
+            )}
           </li>
         ))}
       </ul>
       {shown.length < versions.length && (
         <div class="panel-foot">
-          <button type="button" class="button small" onClick={() => setAll(true)}>Show all {versions.length}</button>
+          <button type="button" class="button small" onClick={() => setAll(true)}>
+            Show all {versions.length}
+          </button>
         </div>
       )}
     </Panel>
@@ -76,7 +82,12 @@ function OldVersion({ current, version }: { current: Policy; version: number }) 
         return (
           <div class="version-open">
             <div class="actions">
-              <button type="button" class="button small" aria-pressed={whole} onClick={() => setWhole(!whole)}>
+              <button
+                type="button"
+                class="button small"
+                aria-pressed={whole}
+                onClick={() => setWhole(!whole)}
+              >
                 {whole ? "Show what changed since" : "Show it whole"}
               </button>
               <button type="button" class="button small" onClick={() => void restore(source)}>

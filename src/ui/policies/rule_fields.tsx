@@ -5,7 +5,10 @@ import { FormField } from "./form_field.tsx";
 import { newRule, type RuleDraft } from "./policy_draft.ts";
 
 const unitHints = { percent: "80%", count: "100", milliseconds: "500ms" } as const;
-const uriKinds = [["", "All requests"], ["paths", "Exact paths"], ["prefixes", "Prefixes"], ["regex", "Regular expression"]] as const;
+const uriKinds = [["", "All requests"], ["paths", "Exact paths"], ["prefixes", "Prefixes"], [
+  "regex",
+  "Regular expression",
+]] as const;
 
 /** One rule of the form, read as a sentence: metric, threshold, in count of period. */
 export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
@@ -31,7 +34,8 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
               change({ metric, threshold: newRule(metric).threshold });
             }}
           >
-            {Object.values(metrics).map(({ name, title }) => <option key={name} value={name}>{title}</option>)}
+            {Object.values(metrics).map(({ name, title }) => <option key={name} value={name}>{title}
+            </option>)}
           </select>
         </label>
         <FormField
@@ -41,7 +45,12 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
           fault={faultOf("threshold")}
           onInput={(threshold) => change({ threshold })}
         />
-        <FormField title="in" value={rule.count} fault={faultOf("count")} onInput={(count) => change({ count })} />
+        <FormField
+          title="in"
+          value={rule.count}
+          fault={faultOf("count")}
+          onInput={(count) => change({ count })}
+        />
         <FormField
           title="seconds of the last"
           value={rule.period}
@@ -50,7 +59,12 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
           onInput={(period) => change({ period })}
         />
         {onRemove !== undefined && (
-          <button type="button" class="button plain icon-only" aria-label={`Remove rule ${index + 1}`} onClick={onRemove}>
+          <button
+            type="button"
+            class="button plain icon-only"
+            aria-label={`Remove rule ${index + 1}`}
+            onClick={onRemove}
+          >
             <Icon name="close" />
           </button>
         )}
@@ -77,7 +91,10 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
           )}
           <label class="field">
             <span>Side</span>
-            <select value={rule.role} onChange={(event) => change({ role: event.currentTarget.value as Rule["role"] })}>
+            <select
+              value={rule.role}
+              onChange={(event) => change({ role: event.currentTarget.value as Rule["role"] })}
+            >
               <option value="server">As server</option>
               <option value="client">As client</option>
             </select>

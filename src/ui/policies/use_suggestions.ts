@@ -20,7 +20,9 @@ export function useSuggestions(): Readonly<Record<(typeof targetFields)[number],
     { topics: ["inventory"], atMostEveryMs: 60_000 },
   );
   return useMemo(() => {
-    const processes = (data?.processes ?? []).map(({ process }) => process).filter((one) => one !== undefined);
+    const processes = (data?.processes ?? []).map(({ process }) => process).filter((one) =>
+      one !== undefined
+    );
     return {
       service: mostUsed([
         ...(data?.overview.services ?? []).map(({ service }) => service),

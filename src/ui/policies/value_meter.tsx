@@ -15,7 +15,7 @@ export function ValueMeter({ value: { metric, uri, value, threshold } }: { value
   return (
     <div class="value" title={words}>
       <span class="value-name">
-        <Name text={uri === "" ? metric : `${metric} ${uri}`} />
+        <Name text={uri || metric} />
       </span>
       <span class="value-bar" aria-hidden="true">
         <i class={over ? "over" : ""} style={{ width: `${share * 100}%` }} />

@@ -17,7 +17,8 @@ export function YamlEditor({ text, problems, onInput }: {
   const byLine = new Map<number, Problem>();
   for (const problem of problems) if (!byLine.has(problem.line)) byLine.set(problem.line, problem);
   const goTo = ({ line, column }: Problem) => {
-    const offset = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0) + Math.max(0, column - 1);
+    const offset = lines.slice(0, line - 1).reduce((sum, one) => sum + one.length + 1, 0) +
+      Math.max(0, column - 1);
     area.current?.focus();
     area.current?.setSelectionRange(offset, offset);
   };
@@ -69,7 +70,11 @@ export function YamlEditor({ text, problems, onInput }: {
             </button>
             <span>
               {problem.message}
-              {problem.fix !== "" && <>; <strong>{problem.fix}</strong></>}
+              {problem.fix !== "" && (
+                <>
+                  ; <strong>{problem.fix}</strong>
+                </>
+              )}
             </span>
           </li>
         ))}

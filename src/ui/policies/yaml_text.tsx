@@ -5,7 +5,9 @@ export function YamlLine({ text }: { text: string }) {
   return (
     <>
       {highlightYaml(text).map((piece, index) =>
-        piece.kind === "plain" ? piece.text : <span key={index} class={`yaml-${piece.kind}`}>{piece.text}</span>
+        piece.kind === "plain"
+          ? piece.text
+          : <span key={index} class={`yaml-${piece.kind}`}>{piece.text}</span>
       )}
     </>
   );
@@ -16,7 +18,7 @@ export function YamlText({ text }: { text: string }) {
   return (
     <pre class="yaml-text" tabIndex={0} aria-label="Policy as YAML">
       {text.replace(/\n+$/, "").split("\n").map((line, index) => (
-        <div key={index} class="yaml-row"><i>{index + 1}</i><code><YamlLine text={line} />{"\n"}</code></div>
+        <div key={index} class="yaml-row"><i>{index + 1}</i><code><YamlLine text={line} /></code></div>
       ))}
     </pre>
   );

@@ -24,12 +24,11 @@ function push(columns: ChartColumns, at: number, ...values: (number | null)[]): 
   columns[3].push(values[2] ?? null);
 }
 
-/** Top of the value axis: room for the data and for every threshold that is not far above it. */
+/** Top of the value axis: room for the data, for the lowest threshold, and for the others unless they are far above. */
 export function topOfScale(highest: number, thresholds: readonly number[]): number {
-  const far = Math.max(highest, 1e-9) * 25;
-  const near = thresholds.filter((threshold) => threshold <= far || highest === 0);
-  const top = Math.max(highest, ...near, Math.min(...thresholds));
-  return (Number.isFinite(top) && top > 0 ? top : 1) * 1.12;
+  const needed = thresholds.length === 0 ? highest : Math.max(highest, Math.min(...thresholds));
+  const top = Math.max(needed, ...thresholds.filter((threshold) => threshold <= needed * 3));
+  return (top > 0 ? top : 1) * 1.12;
 }
 
 /** The newest value in words, or that there is none. */

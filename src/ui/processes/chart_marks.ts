@@ -1,5 +1,5 @@
 import type uPlot from "uplot";
-import type { ChartInput } from "./chart_options.ts";
+import type { ChartInput } from "./chart_input.ts";
 
 /** Colours of the marks. */
 export interface MarkColors {
@@ -38,6 +38,7 @@ export function drawMarks(plot: uPlot, input: ChartInput, colors: MarkColors): v
   const rules = [...input.rules].sort((one, two) => one.threshold - two.threshold);
   context.font = `${11 * ratio}px ${getComputedStyle(document.documentElement).getPropertyValue("--sans")}`;
   context.textBaseline = "bottom";
+  context.textAlign = "left";
   for (const rule of rules) {
     const y = plot.valToPos(rule.threshold, "y", true);
     if (y < bbox.top) continue;
@@ -52,7 +53,12 @@ export function drawMarks(plot: uPlot, input: ChartInput, colors: MarkColors): v
     context.globalAlpha = 1;
     if (drawn.some((other) => Math.abs(other - y) < 15 * ratio)) continue;
     drawn.push(y);
-    label(context, colors, { text: labelOf(rule), left: bbox.left + 6 * ratio, y: labelY(y, bbox.top, ratio), ratio });
+    label(context, colors, {
+      text: labelOf(rule),
+      left: bbox.left + 6 * ratio,
+      y: labelY(y, bbox.top, ratio),
+      ratio,
+    });
   }
   context.restore();
 }
@@ -85,7 +91,7 @@ function drawTripping(plot: uPlot, input: ChartInput, color: string): void {
   const [times, , highest] = plot.data as [number[], unknown, (number | null)[]];
   const step = plot.valToPos(input.stepSeconds, "x", true) - plot.valToPos(0, "x", true);
   const base = plot.valToPos(0, "y", true);
-  const width = Math.max(1, step * 0.82);
+  const width = step > 8 ? step * 0.82 : step + 0.5;
   context.fillStyle = color;
   for (const [index, at] of times.entries()) {
     const value = highest[index];

@@ -1,20 +1,10 @@
 import type uPlot from "uplot";
-import type { RuleLine } from "../../gen/stakeout/v1/query_service_pb.ts";
-import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { formatValue } from "../format.ts";
 import { readColor } from "../theme.ts";
 import { formatLocalClock, formatLocalTime } from "../time.ts";
 import { topOfScale } from "./chart_data.ts";
+import type { ChartInput } from "./chart_input.ts";
 import { drawMarks, drawWindows } from "./chart_marks.ts";
-
-/** What a chart shows besides its columns; read anew at each drawing. */
-export interface ChartInput {
-  readonly metric: string;
-  readonly stepSeconds: number;
-  readonly rules: readonly RuleLine[];
-  readonly tasks: readonly Task[];
-  readonly highest: number;
-}
 
 /** Settings of one chart in the colours the document has now. */
 export function chartOptions({ width, height, input, onHover }: {
@@ -44,7 +34,7 @@ export function chartOptions({ width, height, input, onHover }: {
   return {
     width,
     height,
-    padding: [8, 4, 0, 0],
+    padding: [8, 22, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     scales: {

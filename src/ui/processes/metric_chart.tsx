@@ -5,12 +5,13 @@ import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { isMetricName, metrics } from "../../model/metric.ts";
 import { Name } from "../components/name.tsx";
 import { useWidth } from "../components/use_width.ts";
-import { formatSpan, formatValue } from "../format.ts";
+import { formatValue } from "../format.ts";
 import { paintVersion } from "../theme.ts";
 import { formatLocalClock } from "../time.ts";
 import { describeRule } from "../words.ts";
 import { newestValue, toColumns } from "./chart_data.ts";
-import { type ChartInput, chartOptions } from "./chart_options.ts";
+import type { ChartInput } from "./chart_input.ts";
+import { chartOptions } from "./chart_options.ts";
 import { TaskLane } from "./task_lane.tsx";
 
 const height = 168;
@@ -33,7 +34,13 @@ export function MetricChart(props: {
   const plot = useRef<uPlot | undefined>(undefined);
   const columns = useMemo(() => toColumns(data, stepSeconds), [data, stepSeconds]);
   const input = useRef<ChartInput>({ metric, stepSeconds, rules, tasks, highest: 0 });
-  input.current = { metric, stepSeconds, rules, tasks, highest: data.max.reduce((most, one) => Math.max(most, one), 0) };
+  input.current = {
+    metric,
+    stepSeconds,
+    rules,
+    tasks,
+    highest: data.max.reduce((most, one) => Math.max(most, one), 0),
+  };
   const version = paintVersion.value;
 
   useLayoutEffect(() => {
@@ -70,27 +77,37 @@ export function MetricChart(props: {
       <div class="chart-head">
         <h3>
           {title}
-          {uri !== "" && <span class="muted mono"> <Name text={uri} /></span>}
+          {uri !== "" && (
+            <span class="muted mono">
+              <Name text={uri} />
+            </span>
+          )}
         </h3>
         <span class="chart-now number">{newestValue(metric, data)}</span>
         <span class="chart-readout muted number" ref={readout} />
       </div>
       <div class="chart-place" ref={ref}>
         <div ref={place} role="img" aria-label={describeChart(metric, title, data, rules)} />
-        {data.atUnixMs.length === 0 && <p class="chart-empty muted">No value in this time. Empty seconds are not zero.</p>}
+        {data.atUnixMs.length === 0 && (
+          <p class="chart-empty muted">No value in this time. Empty seconds are not zero.</p>
+        )}
       </div>
       <TaskLane tasks={tasks} fromUnixMs={fromUnixMs} toUnixMs={toUnixMs} metric={metric} />
-      {stepSeconds > 1 && (
-        <p class="muted chart-step">Each point is {formatSpan(stepSeconds)}: mean, with lowest to highest shaded.</p>
-      )}
     </section>
   );
 }
 
-function describeChart(metric: string, title: string, data: MetricSeries, rules: readonly RuleLine[]): string {
+function describeChart(
+  metric: string,
+  title: string,
+  data: MetricSeries,
+  rules: readonly RuleLine[],
+): string {
   const rule = rules.map((one) => `${one.policy}: ${describeRule(one)}`).join("; ");
   const end = data.atUnixMs.at(-1);
   if (end === undefined) return `${title}: no value in this time. ${rule}`;
   const most = formatValue(metric, data.max.reduce((one, two) => Math.max(one, two), 0));
-  return `${title}: ${newestValue(metric, data)} at ${formatLocalClock(Number(end))}, at most ${most}. ${rule}`;
+  return `${title}: ${newestValue(metric, data)} at ${
+    formatLocalClock(Number(end))
+  }, at most ${most}. ${rule}`;
 }

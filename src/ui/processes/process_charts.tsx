@@ -4,7 +4,9 @@ import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { metrics } from "../../model/metric.ts";
 import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
+import { useNow } from "../components/time.tsx";
 import { Empty } from "../components/empty.tsx";
+import { formatSpan } from "../format.ts";
 import { useQuery } from "../use_query.ts";
 import { nowUnixMs } from "../time.ts";
 import { MetricChart } from "./metric_chart.tsx";
@@ -33,14 +35,17 @@ export function ProcessCharts({ summary, series, rules, tasks, range }: {
       // An ended process is shown up to its end, a living one up to now.
       const toUnixMs = endedAtUnixMs > 0n ? endedAtUnixMs : BigInt(nowUnixMs());
       const fromUnixMs = toUnixMs - BigInt(range.seconds * 1000);
-      if (shown.length === 0) return { fromUnixMs, toUnixMs, series: [], stepSeconds: 1 };
-      const answer = await api.query.queryMetrics({
-        ...{ series: shown, agentId, fromUnixMs, toUnixMs, maxPoints: mostPoints },
-      }, { signal });
-      return { fromUnixMs, toUnixMs, series: answer.series, stepSeconds: answer.stepSeconds };
+      if (shown.length === 0) return { series: [], stepSeconds: 1 };
+      return await api.query.queryMetrics(
+        { series: shown, agentId, fromUnixMs, toUnixMs, maxPoints: mostPoints },
+        { signal },
+      );
     },
     { topics: ["metrics"], atMostEveryMs: Math.max(1000, stepSeconds * 1000) },
   );
+  // The axis moves on with the clock, so that seconds without news show as a gap.
+  const nowMs = useNow(1000);
+  const endMs = endedAtUnixMs > 0n ? Number(endedAtUnixMs) : nowMs;
   if (shown.length === 0) {
     return (
       <Empty title="No metrics recorded yet">
@@ -62,20 +67,30 @@ export function ProcessCharts({ summary, series, rules, tasks, range }: {
   }
   return (
     <Answer query={query}>
-      {(answer) =>
-        answer.series.map((one) => (
-          <MetricChart
-            key={`${one.series?.metric} ${one.series?.uri}`}
-            metric={one.series?.metric ?? ""}
-            uri={one.series?.uri ?? ""}
-            data={one}
-            stepSeconds={answer.stepSeconds}
-            fromUnixMs={Number(answer.fromUnixMs)}
-            toUnixMs={Number(answer.toUnixMs)}
-            rules={rules.filter(({ metric, uri }) => metric === one.series?.metric && uri === one.series.uri)}
-            tasks={tasks}
-          />
-        ))}
+      {(answer) => (
+        <>
+          {answer.series.map((one) => (
+            <MetricChart
+              key={`${one.series?.metric} ${one.series?.uri}`}
+              metric={one.series?.metric ?? ""}
+              uri={one.series?.uri ?? ""}
+              data={one}
+              stepSeconds={answer.stepSeconds}
+              fromUnixMs={endMs - range.seconds * 1000}
+              toUnixMs={endMs}
+              rules={rules.filter(({ metric, uri }) =>
+                metric === one.series?.metric && uri === one.series.uri
+              )}
+              tasks={tasks}
+            />
+          ))}
+          {answer.stepSeconds > 1 && (
+            <p class="panel-foot">
+              Each point is {formatSpan(answer.stepSeconds)}: mean, with lowest to highest shaded.
+            </p>
+          )}
+        </>
+      )}
     </Answer>
   );
 }

@@ -30,33 +30,55 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
           </p>
         )}
         <dl class="facts task-facts">
-          <Fact title="Service"><Name text={process.service} /></Fact>
-          <Fact title="Instance"><Name text={process.instance} /></Fact>
-          <Fact title="Host"><Name text={host} /></Fact>
+          <Fact title="Service">
+            <Name text={process.service} />
+          </Fact>
+          <Fact title="Instance">
+            <Name text={process.instance} />
+          </Fact>
+          <Fact title="Host">
+            <Name text={host} />
+          </Fact>
           {endedAtUnixMs === 0n && (
             <Fact title="Now">
               <span class="number">{formatPercent(cpuPercent)} CPU, {formatCount(threads)} threads</span>
             </Fact>
           )}
-          <Fact title="Started"><Time unixMs={process.startedAtUnixMs} /></Fact>
-          <Fact title="Executable"><Name text={process.exe} mono /></Fact>
-          <Fact title="Cgroup"><Name text={process.cgroup} mono /></Fact>
-          {process.containerId !== "" && <Fact title="Container"><Name text={process.containerId} mono /></Fact>}
-          <Fact title="User id"><span class="number">{process.uid}</span></Fact>
+          <Fact title="Started">
+            <Time unixMs={process.startedAtUnixMs} />
+          </Fact>
+          <Fact title="Executable">
+            <Name text={process.exe} mono />
+          </Fact>
+          <Fact title="Cgroup">
+            <Name text={process.cgroup} mono />
+          </Fact>
+          {process.containerId !== "" && (
+            <Fact title="Container">
+              <Name text={process.containerId} mono />
+            </Fact>
+          )}
+          <Fact title="User id">
+            <span class="number">{process.uid}</span>
+          </Fact>
           <Fact title="Policies">
             {policies.length === 0
               ? <span class="muted">none matches</span>
               : policies.map((policy, index) => (
                 <span key={policy} class="comma-list">
                   {index > 0 && ", "}
-                  <a href={`/policies/${policy}`}><Name text={policy} /></a>
+                  <a href={`/policies/${policy}`}>
+                    <Name text={policy} />
+                  </a>
                 </span>
               ))}
           </Fact>
           {labels.length > 0 && (
             <Fact title="Labels">
               {labels.map(([label, value]) => (
-                <span key={label} class="label mono"><Name text={`${label}=${value}`} /></span>
+                <span key={label} class="label mono">
+                  <Name text={`${label}=${value}`} />
+                </span>
               ))}
             </Fact>
           )}

@@ -52,8 +52,7 @@ export function ProcessListPage() {
               <input
                 type="checkbox"
                 checked={includeEnded}
-                onChange={(event) =>
-                  setQuery({ ended: event.currentTarget.checked ? "1" : "", from: "" })}
+                onChange={(event) => setQuery({ ended: event.currentTarget.checked ? "1" : "", from: "" })}
               />
               Ended too
             </label>
@@ -67,18 +66,16 @@ export function ProcessListPage() {
       >
         <Answer query={query}>
           {({ processes, total }) =>
-            total === 0
-              ? <NoProcesses filtered={filtered} />
-              : (
-                <>
-                  <ProcessTable
-                    processes={processes}
-                    order={order}
-                    onSort={(by) => setQuery({ order: by === "cpu" ? "" : by, from: "" })}
-                  />
-                  <Pager from={offset} shown={processes.length} total={total} />
-                </>
-              )}
+            total === 0 ? <NoProcesses filtered={filtered} /> : (
+              <>
+                <ProcessTable
+                  processes={processes}
+                  order={order}
+                  onSort={(by) => setQuery({ order: by === "cpu" ? "" : by, from: "" })}
+                />
+                <Pager from={offset} shown={processes.length} total={total} />
+              </>
+            )}
         </Answer>
       </Panel>
     </>

@@ -14,6 +14,8 @@ import { ProcessCharts } from "./process_charts.tsx";
 import { ProcessHead } from "./process_head.tsx";
 import { readRange, timeRanges } from "./time_range.ts";
 
+const mostTasks = 12;
+
 /** One process: what it is, its metrics against the rules, its tasks. */
 export function ProcessPage({ id }: { id: string }) {
   const query = useQuery(id, (signal) => api.query.getProcess({ id }, { signal }), {
@@ -42,24 +44,30 @@ export function ProcessPage({ id }: { id: string }) {
             >
               <ProcessCharts summary={summary} series={series} rules={rules} tasks={tasks} range={range} />
             </Panel>
-            <Panel title="Tasks" count={tasks.length === 0 ? undefined : formatCount(tasks.length)}>
-              {tasks.length > 0 ? <TaskTable tasks={tasks} withProcess={false} /> : (
-                <Empty title="It has never been profiled">
-                  {summary.policies.length === 0
-                    ? (
-                      <>
-                        <p>No policy matches this process, so nothing can trip.</p>
-                        <a
-                          class="button primary"
-                          href={`/new-policy?service=${encodeURIComponent(summary.process?.service ?? "")}`}
-                        >
-                          Write a policy for it
-                        </a>
-                      </>
-                    )
-                    : <p>It has stayed under every threshold since it was first seen.</p>}
-                </Empty>
-              )}
+            <Panel
+              title="Tasks"
+              count={tasks.length === 0 ? undefined : formatCount(tasks.length)}
+              end={tasks.length > mostTasks ? <a href={`/tasks?process=${id}`}>All its tasks</a> : undefined}
+            >
+              {tasks.length > 0
+                ? <TaskTable tasks={tasks.slice(0, mostTasks)} withProcess={false} />
+                : (
+                  <Empty title="It has never been profiled">
+                    {summary.policies.length === 0
+                      ? (
+                        <>
+                          <p>No policy matches this process, so nothing can trip.</p>
+                          <a
+                            class="button primary"
+                            href={`/new-policy?service=${encodeURIComponent(summary.process?.service ?? "")}`}
+                          >
+                            Write a policy for it
+                          </a>
+                        </>
+                      )
+                      : <p>It has stayed under every threshold since it was first seen.</p>}
+                  </Empty>
+                )}
             </Panel>
             <RefusalsPanel refusals={refusals} />
           </>

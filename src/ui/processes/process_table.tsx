@@ -75,7 +75,11 @@ function Row({ summary, highest }: { summary: ProcessSummary; highest: number })
       <td class="number medium">{process.pid}</td>
       <td class="fit">
         {endedAtUnixMs > 0n
-          ? <span class="muted">ended <Ago unixMs={endedAtUnixMs} /></span>
+          ? (
+            <span class="muted">
+              ended <Ago unixMs={endedAtUnixMs} />
+            </span>
+          )
           : <CpuMeter percent={cpuPercent} highest={highest} />}
       </td>
       <td class="number medium">{formatCount(threads)}</td>

@@ -8,13 +8,17 @@ import { type SlotBar, slotBars } from "./slot_bars.ts";
 const height = 132;
 const left = 8;
 const right = 76;
-const widestBar = 56;
+const widestBar = 84;
 
 /** The window as bars over time with the threshold's line. */
 export function CauseChart({ cause }: { cause: Cause }) {
   const { ref, width } = useWidth<HTMLDivElement>();
   const inner = Math.min(Math.max(0, width - left - right), cause.slots.length * widestBar);
-  const { bars, lineY } = slotBars(cause, { width: inner, height, mostBars: Math.max(1, Math.floor(inner / 3)) });
+  const { bars, lineY } = slotBars(cause, {
+    width: inner,
+    height,
+    mostBars: Math.max(1, Math.floor(inner / 3)),
+  });
   const endMs = Number(cause.atUnixMs);
   const startMs = endMs - cause.slots.length * 1000;
   const threshold = formatValue(cause.metric, cause.threshold);
@@ -24,7 +28,13 @@ export function CauseChart({ cause }: { cause: Cause }) {
       {inner > 0 && (
         <svg width={width} height={height + 26} role="img" aria-label={describeCause(cause)}>
           <defs>
-            <pattern id="partial-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">
+            <pattern
+              id="partial-hatch"
+              width="6"
+              height="6"
+              patternUnits="userSpaceOnUse"
+              patternTransform="rotate(45)"
+            >
               <line class="slot-hatch" x1="0" x2="0" y1="0" y2="6" />
             </pattern>
           </defs>
@@ -54,7 +64,15 @@ function Bar({ bar, label }: { bar: SlotBar; label: string }) {
       <title>{label}</title>
       <rect class="cause-hit" x={bar.x} y="0" width={bar.width} height={height} />
       {bar.empty
-        ? <rect class="slot-empty" x={bar.x + 0.5} y={height - 14} width={Math.max(1, bar.width - 1)} height="14" />
+        ? (
+          <rect
+            class="slot-empty"
+            x={bar.x + 0.5}
+            y={height * 0.72}
+            width={Math.max(1, bar.width - 1)}
+            height={height * 0.28}
+          />
+        )
         : <rect class={bar.counted ? "slot-trip" : "slot-value"} {...place} />}
       {bar.partial && <rect class="cause-partial" fill="url(#partial-hatch)" {...place} />}
     </g>
@@ -63,7 +81,9 @@ function Bar({ bar, label }: { bar: SlotBar; label: string }) {
 
 function barWords(cause: Cause, bar: SlotBar, startMs: number): string {
   const at = formatLocalClock(startMs + bar.first * 1000);
-  const when = bar.slots === 1 ? at : `${at} to ${formatLocalClock(startMs + (bar.first + bar.slots - 1) * 1000)}`;
+  const when = bar.slots === 1
+    ? at
+    : `${at} to ${formatLocalClock(startMs + (bar.first + bar.slots - 1) * 1000)}`;
   if (bar.empty) return `${when}: no value observed, which is not zero`;
   const most = bar.slots === 1 ? "" : "at most ";
   const counted = bar.counted ? ", counted" : "";

@@ -1,28 +1,80 @@
-import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
+import { type Cause, SlotState, type Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { Panel } from "../components/panel.tsx";
-import { formatValue } from "../format.ts";
-import { formatPeriod } from "../words.ts";
+import { formatCount, formatValue } from "../format.ts";
+import { formatLocalClock } from "../time.ts";
 import { CauseChart } from "./cause_chart.tsx";
 
 /** The window that tripped the rule, slot by slot. */
 export function CausePanel({ task }: { task: Task }) {
   const { cause } = task;
   if (cause === undefined) return null;
-  const threshold = formatValue(cause.metric, cause.threshold);
   return (
     <Panel
       title="The window that tripped"
-      count={`${cause.reached} of ${formatPeriod(cause.periodSeconds)} at or over ${threshold}; the rule asks for ${cause.count}`}
       end={
         <ul class="cause-legend" aria-label="Marks">
-          <li><i class="cause-key counted" />counted</li>
-          <li><i class="cause-key" />below</li>
-          <li><i class="cause-key partial" />partial</li>
-          <li><i class="cause-key nothing" />no value</li>
+          <li>
+            <i class="cause-key counted" />counted
+          </li>
+          <li>
+            <i class="cause-key" />below
+          </li>
+          <li>
+            <i class="cause-key partial" />partial
+          </li>
+          <li>
+            <i class="cause-key nothing" />no value
+          </li>
         </ul>
       }
     >
-      <CauseChart cause={cause} />
+      <div class="cause">
+        <CauseChart cause={cause} />
+        <CauseFacts cause={cause} />
+      </div>
     </Panel>
+  );
+}
+
+function CauseFacts({ cause }: { cause: Cause }) {
+  const seen = cause.slots.filter(({ state }) => state !== SlotState.UNSPECIFIED);
+  const highest = seen.reduce((most, { value }) => Math.max(most, value), 0);
+  const empty = cause.slots.length - seen.length;
+  const partial = seen.filter(({ state }) => state === SlotState.PARTIAL).length;
+  const first = cause.slots.findIndex(({ state, value }) =>
+    state !== SlotState.UNSPECIFIED && value >= cause.threshold
+  );
+  const firstMs = Number(cause.atUnixMs) - (cause.slots.length - first) * 1000;
+  return (
+    <dl class="cause-facts number">
+      <dt>Counted</dt>
+      <dd>
+        {formatCount(cause.reached)} of {formatCount(cause.periodSeconds)} s; rule {cause.rule + 1} asks for
+        {" "}
+        {formatCount(cause.count)}
+      </dd>
+      <dt>Highest</dt>
+      <dd>{formatValue(cause.metric, highest)}, threshold {formatValue(cause.metric, cause.threshold)}</dd>
+      {first >= 0 && (
+        <>
+          <dt>First counted</dt>
+          <dd>{formatLocalClock(firstMs)}</dd>
+        </>
+      )}
+      <dt>Tripped</dt>
+      <dd>{formatLocalClock(Number(cause.atUnixMs))}</dd>
+      {empty > 0 && (
+        <>
+          <dt>No value</dt>
+          <dd>{formatCount(empty)} s, which is not zero</dd>
+        </>
+      )}
+      {partial > 0 && (
+        <>
+          <dt>Partial</dt>
+          <dd>{formatCount(partial)} s, a mean over several</dd>
+        </>
+      )}
+    </dl>
   );
 }

@@ -1,5 +1,5 @@
 import { readColor } from "../theme.ts";
-import type { SecondRange } from "./range_strip.tsx";
+import type { SecondRange } from "./second_range.ts";
 
 /** Paints one bar a second, the chosen ones in full colour; seconds narrower than a pixel are joined by their highest. */
 export function drawSeconds(canvas: HTMLCanvasElement, { seconds, width, height, shown }: {
@@ -24,6 +24,11 @@ export function drawSeconds(canvas: HTMLCanvasElement, { seconds, width, height,
     if (weight === 0) continue;
     const bar = Math.max(1.5, (weight / highest) * (height - 4));
     context.fillStyle = first >= shown.from && first < shown.to ? inside : outside;
-    context.fillRect((first / perBar) * step, height - bar, Math.max(0.75, step - Math.min(1, step * 0.2)), bar);
+    context.fillRect(
+      (first / perBar) * step,
+      height - bar,
+      Math.max(0.75, step - Math.min(1, step * 0.2)),
+      bar,
+    );
   }
 }

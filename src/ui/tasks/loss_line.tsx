@@ -3,7 +3,7 @@ import { formatCount } from "../format.ts";
 
 /** The account of a task's samples: `taken 5,940 = stored 5,938 + lost 2`. */
 export function LossLine({ loss, running }: { loss: LossCounts | undefined; running: boolean }) {
-  if (loss === undefined || (loss.taken === 0n && running)) return null;
+  if (loss === undefined || loss.taken === 0n) return null;
   const lost = loss.lostKernel + loss.lostAgent;
   const where = lost === 0n
     ? ""

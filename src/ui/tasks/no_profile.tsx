@@ -14,7 +14,8 @@ export function NoProfile({ task }: { task: Task }) {
       return (
         <Empty title="No profile was taken">
           <p>
-            The reason stands above. <code>stakeout doctor</code> on the host tells what profiling needs there.
+            The reason stands above. <code>stakeout doctor</code>{" "}
+            on the host tells what profiling needs there.
           </p>
         </Empty>
       );
@@ -28,8 +29,8 @@ export function NoProfile({ task }: { task: Task }) {
       return (
         <Empty title="No samples">
           <p>
-            The process did not run on a CPU while the task did, or its profile was dropped from a full queue: see
-            the host's counters on the overview.
+            The process did not run on a CPU while the task did, or its profile was dropped from a full queue:
+            see the host's counters on the overview.
           </p>
         </Empty>
       );

@@ -7,12 +7,13 @@ import { Panel } from "../components/panel.tsx";
 import { Segments } from "../components/segments.tsx";
 import { buildFlameTree, type WeightUnit } from "../flame_graph/flame_tree.ts";
 import { FlameView } from "../flame_graph/view.tsx";
-import { formatCount, formatWeight } from "../format.ts";
+import { formatCount } from "../format.ts";
 import { useQuery } from "../use_query.ts";
 import { kindName, kindTitle, shownKinds } from "../words.ts";
 import { ExportLinks } from "./export_links.tsx";
 import { NoProfile } from "./no_profile.tsx";
-import { RangeStrip, type SecondRange, wholeRange } from "./range_strip.tsx";
+import { RangeStrip } from "./range_strip.tsx";
+import { type SecondRange, wholeRange } from "./second_range.ts";
 import { ThreadSelect } from "./thread_select.tsx";
 
 const refreshMs = 2500;
@@ -83,6 +84,7 @@ function LoadedProfile({ task, kind, profile, range, onRange }: {
   const tree = useMemo(() => buildFlameTree(profile, thread < 0 ? undefined : thread), [profile, thread]);
   const unit: WeightUnit = kind === ProfileKind.OFF_CPU ? "nanoseconds" : "samples";
   const seconds = useMemo(() => profile.secondWeights.map(Number), [profile]);
+  const threads = <ThreadSelect task={task} profile={profile} value={threadKey} onChoose={setThreadKey} />;
   return (
     <>
       <RangeStrip
@@ -92,24 +94,24 @@ function LoadedProfile({ task, kind, profile, range, onRange }: {
         range={range}
         onRange={onRange}
       />
-      <div class="profile-tools">
-        <ThreadSelect task={task} profile={profile} value={threadKey} onChoose={setThreadKey} />
-        <span class="muted number">{formatWeight(tree.total[0]!, unit)} {unit === "samples" ? "samples" : "blocked"}</span>
-        {profile.missingChunks > 0 && (
-          <span class="trip">
-            {formatCount(profile.missingChunks)} five-second pieces of this range never arrived: the agent's queue was full
-          </span>
-        )}
-      </div>
+      {profile.missingChunks > 0 && (
+        <p class="notice missing">
+          {formatCount(profile.missingChunks)}{" "}
+          five-second pieces of this range never arrived: the agent's queue was full.
+        </p>
+      )}
       {tree.total[0] === 0
         ? (
-          <p class="empty">
-            {task.state === TaskState.RUNNING && seconds.length === 0
-              ? "The first samples arrive within seconds."
-              : "No samples here. Choose a longer range or all threads."}
-          </p>
+          <>
+            <div class="flame-tools">{threads}</div>
+            <p class="empty">
+              {task.state === TaskState.RUNNING && seconds.length === 0
+                ? "The first samples arrive within seconds."
+                : "No samples here. Choose a longer range or all threads."}
+            </p>
+          </>
         )
-        : <FlameView tree={tree} unit={unit} />}
+        : <FlameView tree={tree} unit={unit} lead={threads} />}
     </>
   );
 }

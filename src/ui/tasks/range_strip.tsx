@@ -6,15 +6,7 @@ import { paintVersion } from "../theme.ts";
 import { formatLocalClock } from "../time.ts";
 import { drawSeconds } from "./draw_seconds.ts";
 import { RangeHandle } from "./range_handle.tsx";
-
-/** Seconds since the task's start, half open; both 0 for the whole task. */
-export interface SecondRange {
-  readonly from: number;
-  readonly to: number;
-}
-
-/** The whole task. */
-export const wholeRange: SecondRange = { from: 0, to: 0 };
+import { type SecondRange, wholeRange } from "./second_range.ts";
 
 const height = 46;
 
@@ -89,15 +81,14 @@ export function RangeStrip({ seconds, startUnixMs, unit, range, onRange }: {
       <div class="range-words number">
         <span>{clock(0)}</span>
         <span>
-          {isWhole && brush === undefined
-            ? <>All {formatSpan(count)}; drag to look at a part</>
-            : (
-              <>
-                {clock(shown.from)} to {clock(shown.to)}: {formatSpan(shown.to - shown.from)},{" "}
-                {formatWeight(weight, unit)}{unit === "samples" ? " samples" : ""}{" "}
-                <button type="button" class="link" onClick={() => onRange(wholeRange)}>Whole task</button>
-              </>
-            )}
+          {isWhole && brush === undefined ? <>All {formatSpan(count)}; drag to look at a part</> : (
+            <>
+              {clock(shown.from)} to {clock(shown.to)}: {formatSpan(shown.to - shown.from)},{" "}
+              {formatWeight(weight, unit)}
+              {unit === "samples" ? " samples" : ""}{" "}
+              <button type="button" class="link" onClick={() => onRange(wholeRange)}>Whole task</button>
+            </>
+          )}
         </span>
         <span>{clock(count)}</span>
       </div>

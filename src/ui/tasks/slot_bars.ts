@@ -35,7 +35,7 @@ export function slotBars(
     bars.push({
       x: index * step,
       y: Math.min(toY(value), size.height - 1),
-      width: Math.max(0.75, step - Math.min(1.5, step * 0.2)),
+      width: step < 4 ? step : step - 1.5,
       empty: seen.length === 0,
       counted: seen.length > 0 && value >= cause.threshold,
       partial: seen.some(({ state }) => state === SlotState.PARTIAL),

@@ -13,28 +13,30 @@ import { stateNames, stateWords } from "../words.ts";
 import { ServiceSelect } from "./service_select.tsx";
 import { TaskTable } from "./task_table.tsx";
 
-const filterNames = ["search", "service", "metric", "state", "policy"] as const;
+const filterNames = ["search", "service", "metric", "state", "policy", "process"] as const;
 
 /** All triggered tasks, newest first: search, filters, pages. */
 export function TaskListPage() {
   useTitle("Tasks");
   const { query: settings } = place.value;
-  const [search, service, metric, state, policy] = filterNames.map((name) => settings.get(name) ?? "") as [
-    string,
-    string,
-    string,
-    string,
-    string,
-  ];
+  const filters = Object.fromEntries(filterNames.map((name) => [name, settings.get(name) ?? ""])) as Record<
+    (typeof filterNames)[number],
+    string
+  >;
+  const { search, service, metric, state, policy, process: processId } = filters;
   const offset = readOffset(settings);
   const states = stateNames.filter(([name]) => name === state).map(([, value]) => value);
   const query = useQuery(
-    [search, service, metric, state, policy, offset].join("\n"),
+    [...Object.values(filters), offset].join("\n"),
     (signal) =>
-      api.tasks.listTasks({ search, service, metric, policy, states, offset, limit: pageSize }, { signal }),
+      api.tasks.listTasks(
+        { search, service, metric, policy, processId, states, offset, limit: pageSize },
+        { signal },
+      ),
     { topics: ["tasks"], atMostEveryMs: 2000 },
   );
-  const filtered = [search, service, metric, state, policy].some((value) => value !== "");
+  const filtered = Object.values(filters).some((value) => value !== "");
+  const title = policy !== "" ? `Policy ${policy}` : processId !== "" ? "Of one process" : "Newest first";
   return (
     <>
       <div class="page-head">
@@ -44,10 +46,19 @@ export function TaskListPage() {
         </div>
       </div>
       <Panel
-        title={policy === "" ? "Newest first" : `Policy ${policy}`}
+        title={title}
         count={query.data === undefined ? undefined : formatCount(query.data.total)}
         end={
           <>
+            {(policy !== "" || processId !== "") && (
+              <button
+                type="button"
+                class="button small"
+                onClick={() => setQuery({ policy: "", process: "", from: "" })}
+              >
+                All tasks
+              </button>
+            )}
             <ServiceSelect value={service} onChoose={(text) => setQuery({ service: text, from: "" })} />
             <select
               aria-label="Metric"
@@ -77,14 +88,12 @@ export function TaskListPage() {
       >
         <Answer query={query}>
           {({ tasks, total }) =>
-            total === 0
-              ? <NoTasks filtered={filtered} />
-              : (
-                <>
-                  <TaskTable tasks={tasks} />
-                  <Pager from={offset} shown={tasks.length} total={total} />
-                </>
-              )}
+            total === 0 ? <NoTasks filtered={filtered} /> : (
+              <>
+                <TaskTable tasks={tasks} />
+                <Pager from={offset} shown={tasks.length} total={total} />
+              </>
+            )}
         </Answer>
       </Panel>
     </>
@@ -98,7 +107,7 @@ function NoTasks({ filtered }: { filtered: boolean }) {
         <button
           type="button"
           class="button"
-          onClick={() => setQuery({ search: "", service: "", metric: "", state: "", policy: "", from: "" })}
+          onClick={() => setQuery({ ...Object.fromEntries(filterNames.map((name) => [name, ""])), from: "" })}
         >
           Show all
         </button>

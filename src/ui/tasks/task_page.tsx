@@ -8,13 +8,15 @@ import { Name } from "../components/name.tsx";
 import { StateBadge } from "../components/state_badge.tsx";
 import { Time, useNow } from "../components/time.tsx";
 import { useTitle } from "../components/use_title.ts";
-import { showInvisible } from "../format.ts";
+import { cutMiddle, showInvisible } from "../format.ts";
 import { useQuery } from "../use_query.ts";
 import { baseName, describeCause, kindTitle, taskTargets } from "../words.ts";
 import { CausePanel } from "./cause_panel.tsx";
 import { LossLine } from "./loss_line.tsx";
 import { ProfilePanel } from "./profile_panel.tsx";
 import { taskProgress } from "./task_progress.ts";
+
+const longestTitle = 120;
 
 /** One task: when, why and what; the window that tripped; its profiles. */
 export function TaskPage({ id }: { id: string }) {
@@ -24,7 +26,10 @@ export function TaskPage({ id }: { id: string }) {
     taskId: id,
   });
   return (
-    <Answer query={query} missing="This task is not known here: it is older than what is kept, or never reached this backend">
+    <Answer
+      query={query}
+      missing="This task is not known here: it is older than what is kept, or never reached this backend"
+    >
       {({ task, kinds, policyExists }) =>
         task !== undefined && (
           <>
@@ -41,13 +46,14 @@ export function TaskPage({ id }: { id: string }) {
 function TaskHead({ task, policyExists }: { task: Task; policyExists: boolean }) {
   const now = useNow(1000);
   const progress = taskProgress(task, now);
+  const title = showInvisible(describeCause(task.cause));
   return (
     <div class="page-head">
       <div>
         <p class="crumbs">
           <a href="/tasks">Tasks</a> / <span class="mono">{task.id.slice(0, 8)}</span>
         </p>
-        <h1>{showInvisible(describeCause(task.cause))}</h1>
+        <h1 title={title}>{cutMiddle(title, longestTitle)}</h1>
         <dl class="facts task-facts">
           <div>
             <dt>When</dt>
@@ -70,7 +76,9 @@ function TaskHead({ task, policyExists }: { task: Task; policyExists: boolean })
               <dt>Process</dt>
               <dd>
                 <a href={`/processes/${target.id}`}>
-                  <Name text={`${target.service || baseName(target.exe)} (${baseName(target.exe)} ${target.pid})`} />
+                  <Name
+                    text={`${target.service || baseName(target.exe)} (${baseName(target.exe)} ${target.pid})`}
+                  />
                 </a>
               </dd>
             </div>
@@ -92,15 +100,19 @@ function TaskHead({ task, policyExists }: { task: Task; policyExists: boolean })
                     <Name text={task.policy} />
                   </a>
                 )
-                : <span>{task.policy} <span class="muted">(deleted)</span></span>}
-              {task.policy !== "" && <span class="muted"> version {task.policyVersion}</span>}
+                : (
+                  <span>
+                    {task.policy} <span class="muted">(deleted)</span>
+                  </span>
+                )}
+              {task.policy !== "" && <span class="muted beside">version {task.policyVersion}</span>}
             </dd>
           </div>
           <div>
             <dt>Profiles</dt>
             <dd>
               {task.kinds.map(kindTitle).join(", ")}
-              {task.frequencyHz > 0 && <span class="muted"> at {task.frequencyHz} Hz</span>}
+              {task.frequencyHz > 0 && <span class="muted beside">at {task.frequencyHz} Hz</span>}
             </dd>
           </div>
         </dl>
@@ -149,7 +161,9 @@ function StopButton({ id }: { id: string }) {
 /** What ended a task early, in words. */
 function TaskMessage({ task }: { task: Task }) {
   if (task.state === TaskState.FAILED) {
-    return <Failure message={`Profiling failed: ${showInvisible(task.message || "the agent gave no reason")}`} />;
+    return (
+      <Failure message={`Profiling failed: ${showInvisible(task.message || "the agent gave no reason")}`} />
+    );
   }
   if (task.message === "") return null;
   return <p class="notice">{showInvisible(task.message)}</p>;

@@ -3,12 +3,16 @@ import { Name } from "../components/name.tsx";
 import { SlotStrip } from "../components/slot_strip.tsx";
 import { StateBadge } from "../components/state_badge.tsx";
 import { Time } from "../components/time.tsx";
-import { describeCause, baseName, kindTitle, taskTargets } from "../words.ts";
+import { baseName, describeCause, kindTitle, taskTargets } from "../words.ts";
 import { taskProgress } from "./task_progress.ts";
 import { useNow } from "../components/time.tsx";
 
 /** Tasks as rows: when, why, what. */
-export function TaskTable({ tasks, withProcess = true }: { tasks: readonly Task[]; withProcess?: boolean }) {
+export function TaskTable({ tasks, withProcess = true, withPolicy = true }: {
+  tasks: readonly Task[];
+  withProcess?: boolean;
+  withPolicy?: boolean;
+}) {
   const now = useNow(1000);
   return (
     <div class="table-box">
@@ -25,15 +29,15 @@ export function TaskTable({ tasks, withProcess = true }: { tasks: readonly Task[
         <tbody>
           {tasks.map((task) => (
             <tr key={task.id}>
-              <td class="fit">
+              <td class="fit when">
                 <a href={`/tasks/${task.id}`}>
                   <Time unixMs={task.startedAtUnixMs} />
                 </a>
                 <span class="sub">{task.kinds.map(kindTitle).join(", ")}</span>
               </td>
-              <td class="names grow">
-                <Name text={task.policy} empty="by hand" />
-                <span class="sub">
+              <td class="names grow why">
+                {withPolicy && <Name text={task.policy} empty="by hand" />}
+                <span class={withPolicy ? "sub" : ""}>
                   <Name text={describeCause(task.cause)} />
                 </span>
               </td>
@@ -41,7 +45,7 @@ export function TaskTable({ tasks, withProcess = true }: { tasks: readonly Task[
                 <SlotStrip cause={task.cause} />
               </td>
               {withProcess && (
-                <td class="names medium">
+                <td class="names what medium">
                   {taskTargets(task).map(({ id, service, exe, pid }) => (
                     <div key={id}>
                       <Name text={service || baseName(exe)} />

@@ -13,21 +13,19 @@ export function ThreadSelect({ task, profile, value, onChoose }: {
   const { threads, whole } = useMemo(() => weighThreads(profile), [profile]);
   const several = task.processIds.length > 1;
   return (
-    <label class="check">
-      <span class="muted">Thread</span>
-      <select value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
-        <option value="">All {threads.length}</option>
-        {threads.map(({ key, name, tid, processId, weight }) => {
-          const pid = task.pids[task.processIds.indexOf(processId)];
-          const process = several && pid !== undefined ? ` of ${pid}` : "";
-          return (
-            <option key={key} value={key}>
-              {cutMiddle(showInvisible(name), 32)} ({tid}{process}) {formatShare(weight, whole)}
-            </option>
-          );
-        })}
-      </select>
-    </label>
+    <select aria-label="Thread" value={value} onChange={(event) => onChoose(event.currentTarget.value)}>
+      <option value="">{threads.length === 1 ? "All threads (1)" : `All ${threads.length} threads`}</option>
+      {threads.map(({ key, name, tid, processId, weight }) => {
+        const pid = task.pids[task.processIds.indexOf(processId)];
+        const process = several && pid !== undefined ? ` of ${pid}` : "";
+        return (
+          <option key={key} value={key}>
+            {cutMiddle(showInvisible(name), 32)} ({tid}
+            {process}) {formatShare(weight, whole)}
+          </option>
+        );
+      })}
+    </select>
   );
 }
 
