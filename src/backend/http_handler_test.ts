@@ -71,7 +71,7 @@ Deno.test("every answer carries the headers that keep browsers in bounds", async
     assert.match(policy, /^default-src 'self';.*frame-ancestors 'none'/, path);
     assert.doesNotMatch(policy, /unsafe/);
     assert.equal(response.headers.get("x-content-type-options"), "nosniff");
-    assert.equal(response.headers.get("referrer-policy"), "no-referrer");
+    assert.equal(response.headers.get("referrer-policy"), "same-origin");
   }
 });
 

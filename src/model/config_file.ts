@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { type ConfigSource, parseAddress } from "./config.ts";
 import { expandVariables, type Variables } from "./expand_variables.ts";
 import { Fault, quoteValue } from "./fault.ts";

@@ -1,5 +1,5 @@
 import { RE2JS } from "re2js";
-import { z } from "zod";
+import * as z from "zod";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { Fault, quoteValue, showText } from "./fault.ts";
 import { isMetricName, metrics } from "./metric.ts";
