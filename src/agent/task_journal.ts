@@ -41,20 +41,19 @@ export class TaskJournal {
   }
 
   /**
-   * Tasks that the agent before this one left running, as ended with their last chunk, or at once without one; asked
-   * once, at the start.
+   * Hands over the tasks that the agent before this one left running, as ended with their last chunk, or at once
+   * without one. They are forgotten when all were taken: killed in between, the next agent hands them over again.
    */
-  async takeAbandoned(): Promise<Task[]> {
-    const tasks = await this.#state.load(fileName, tasksSchema) ?? [];
-    await this.#state.save(fileName, []);
-    return tasks.map((task) =>
-      create(TaskSchema, {
+  async reportAbandoned(report: (task: Task) => Promise<unknown>): Promise<void> {
+    for (const task of await this.#state.load(fileName, tasksSchema) ?? []) {
+      await report(create(TaskSchema, {
         ...task,
         state: TaskState.AGENT_STOPPED,
         message: "The agent ended while the task ran; what was taken until then is the profile",
         endedAtUnixMs: task.endedAtUnixMs || task.startedAtUnixMs,
-      })
-    );
+      }));
+    }
+    await this.#save();
   }
 }
 

@@ -2,11 +2,17 @@ import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { silentLogger } from "../../lib/log.ts";
 import { ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
-import { TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import { type Task, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { AgentState } from "./state.ts";
 import { TaskJournal } from "./task_journal.ts";
 
 const startedAtUnixMs = 1_700_000_000_000n;
+
+async function readAbandoned(journal: TaskJournal): Promise<Task[]> {
+  const tasks: Task[] = [];
+  await journal.reportAbandoned((task) => Promise.resolve(tasks.push(task)));
+  return tasks;
+}
 
 /** Runs `use` with the state of an agent that then ends without a word, and returns what the next one finds. */
 async function findAbandoned(use: (journal: TaskJournal) => Promise<void>) {
@@ -16,8 +22,8 @@ async function findAbandoned(use: (journal: TaskJournal) => Promise<void>) {
     await use(new TaskJournal(before));
     await before.close();
     const after = await AgentState.open(`${folder}/agent`, silentLogger);
-    const tasks = await new TaskJournal(after).takeAbandoned();
-    assert.deepEqual(await new TaskJournal(after).takeAbandoned(), []);
+    const tasks = await readAbandoned(new TaskJournal(after));
+    assert.deepEqual(await readAbandoned(new TaskJournal(after)), []);
     await after.close();
     return tasks;
   } finally {
@@ -25,7 +31,7 @@ async function findAbandoned(use: (journal: TaskJournal) => Promise<void>) {
   }
 }
 
-Deno.test("takeAbandoned() gives a task's counts and end as its last chunk told them when the agent was killed", async () => {
+Deno.test("reportAbandoned() gives a task's counts and end as its last chunk told them when the agent was killed", async () => {
   const [task, ...more] = await findAbandoned(async (journal) => {
     await journal.update(create(TaskSchema, { id: "a", state: TaskState.RUNNING, startedAtUnixMs }));
     await journal.update(create(TaskSchema, { id: "b", state: TaskState.RUNNING, startedAtUnixMs }));
@@ -45,9 +51,17 @@ Deno.test("takeAbandoned() gives a task's counts and end as its last chunk told 
   assert.deepEqual([taken, stored, lostKernel, lostAgent, truncated], [46n, 42n, 4n, 0n, 2n]);
 });
 
-Deno.test("takeAbandoned() ends a task when it began when the agent was killed before the first chunk", async () => {
+Deno.test("reportAbandoned() ends a task when it began when the agent was killed before the first chunk", async () => {
   const [task] = await findAbandoned((journal) =>
     journal.update(create(TaskSchema, { id: "a", state: TaskState.RUNNING, startedAtUnixMs }))
   );
   assert.equal(task?.endedAtUnixMs, startedAtUnixMs);
+});
+
+Deno.test("reportAbandoned() hands a task over again when the agent was killed before it was queued", async () => {
+  const [task] = await findAbandoned(async (journal) => {
+    await journal.update(create(TaskSchema, { id: "a", state: TaskState.RUNNING, startedAtUnixMs }));
+    await assert.rejects(journal.reportAbandoned(() => Promise.reject(new Error("Killed"))));
+  });
+  assert.equal(task?.id, "a");
 });

@@ -11,7 +11,7 @@ import { TaskJournal } from "../agent/task_journal.ts";
 import { type AgentTransport, createAgentTransport } from "../agent/transport.ts";
 import type { Trigger } from "../agent/trigger.ts";
 import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
-import type { Task } from "../gen/stakeout/v1/task_pb.ts";
+import { type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import type { Config } from "../model/config.ts";
 import { buildAgent, type BuiltAgent } from "./build_agent.ts";
 import { CommandError } from "./command_error.ts";
@@ -108,14 +108,15 @@ async function restore(
   if (silence !== undefined) trigger.restore(silence, clock.bootNs() / 1e9, clock.unixMs(0));
   const policies = await state.load("policies", policySetSchema);
   if (policies !== undefined) agent.setPolicies(policies.setVersion, policies.policies, false);
-  for (const task of await journal.takeAbandoned()) {
-    await reporter.report({ case: "task", value: task });
-  }
+  await journal.reportAbandoned((task) => reporter.report({ case: "task", value: task }));
 }
 
 async function emit(body: RecordBody, reporter: Reporter, journal: TaskJournal): Promise<void> {
-  if (body.case === "task") await journal.update(body.value as Task);
+  // A start is noted before it is queued and an end after: killed in between, the task is told again, never lost.
+  const isEnd = body.case === "task" && body.value.state !== TaskState.RUNNING;
+  if (body.case === "task" && !isEnd) await journal.update(body.value as Task);
   await reporter.report(body);
+  if (isEnd) await journal.update(body.value as Task);
   if (body.case === "profile") await journal.addChunk(body.value as ProfileChunk);
 }
 
