@@ -9,7 +9,7 @@ const listen = Deno.args[0] ?? "127.0.0.1:7471";
 const workload = `${stateFolder}/checkout-demo`;
 const watched = ["main.ts", "lib", "src", "bpf", "proto"].map((path) => `${repositoryRoot}/${path}`);
 
-await Deno.mkdir(stateFolder, { recursive: true, mode: 0o700 });
+await Deno.mkdir(stateFolder, { recursive: true, mode: 0o711 });
 await runCommand("gcc", [
   ...["-O0", "-g", "-fno-omit-frame-pointer", "-pthread", "-o", workload],
   `${repositoryRoot}/tests/programs/demo_checkout.c`,
