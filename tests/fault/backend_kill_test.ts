@@ -55,7 +55,8 @@ async function check(child: BackendChild, acknowledged: number, startMs: number)
     maxPoints: 2000,
   });
   const newest = series[0]?.max.at(-1);
-  assert.equal(newest, acknowledged - 1);
+  // Beyond 2,000 points the last bucket reaches over the second of the report that may have been stored as well.
+  assert.ok(newest === acknowledged - 1 || newest === total - 1, `${newest} of ${acknowledged} acknowledged`);
 }
 
 Deno.test(`what was acknowledged is there after ${kills} kills during ingest`, async () => {

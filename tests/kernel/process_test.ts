@@ -140,9 +140,9 @@ Deno.test("read_processes counts the CPU time of ended threads when even the mai
 Deno.test("read_processes leaves out a process when all its threads have ended", () =>
   withoutLeaks(libbpf, async () => {
     const iterator = await openIterator();
-    // The shell's child ends at once; the shell became something that never asks for it.
-    const shell = new Deno.Command("sh", { args: ["-c", "true & echo $!; exec sleep 10"], stdout: "piped" })
-      .spawn();
+    // The child ends when the shell has long become something that never asks for it.
+    const script = "sleep 0.3 & echo $!; exec sleep 10";
+    const shell = new Deno.Command("sh", { args: ["-c", script], stdout: "piped" }).spawn();
     const reader = shell.stdout.getReader();
     const zombie = Number(new TextDecoder().decode((await reader.read()).value));
     while (readProc(zombie)?.state !== "Z") await sleep(5);
