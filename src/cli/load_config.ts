@@ -1,6 +1,4 @@
 import { type Config, type ConfigSource, defaultConfig, resolveConfig } from "../model/config.ts";
-import { parseConfig } from "../model/config_file.ts";
-import { formatProblem } from "../model/policy_file.ts";
 import { CommandError } from "./command_error.ts";
 import { describeFileError } from "./describe_file_error.ts";
 
@@ -65,6 +63,11 @@ export async function readConfigFile(path: string, mayBeMissing: boolean): Promi
     const reason = describeFileError(error);
     throw new CommandError(`Cannot read ${path}: ${reason}; check --config`, { exitCode: 2, cause: error });
   }
+  // Only with a file at hand: YAML and schemas take a tenth of a second to load.
+  const [{ parseConfig }, { formatProblem }] = await Promise.all([
+    import("../model/config_file.ts"),
+    import("../model/policy_file.ts"),
+  ]);
   const { source, problems } = parseConfig(text, readVariable);
   const [first, ...more] = problems.map((problem) => formatProblem(path, problem));
   if (first !== undefined) throw new CommandError(first, { exitCode: 2, more });

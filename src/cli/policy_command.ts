@@ -1,8 +1,7 @@
 import type { Command } from "commander";
 import type { PolicySummary } from "../gen/stakeout/v1/policy_service_pb.ts";
-import { openBackend } from "./backend_client.ts";
 import { CommandError } from "./command_error.ts";
-import { loadConfig } from "./load_config.ts";
+import { openBackendOf } from "./open_backend.ts";
 import { printJson, printLine, printNote, writeOut } from "./output.ts";
 import { collectValues, parseLimit, parseVersion } from "./parse_option.ts";
 import { readPolicyFiles } from "./policy_files.ts";
@@ -40,7 +39,7 @@ Examples:
     .addHelpText("after", "\nExample:\n  stakeout policy apply -f checkout.yaml -f search.yaml")
     .action(async (files: string[], options: { file?: string[] }, command: Command) => {
       const read = await readPolicyFiles([...files, ...options.file ?? []]);
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       const source = read.map(({ text }) => text.trimEnd() + "\n").join("---\n");
       const { policies } = await backend.policies.applyPolicies({ source });
       for (const { name, version } of policies) printLine(`${name}: saved as version ${version}`);
@@ -52,7 +51,7 @@ Examples:
     .option("--limit <rows>", "at most so many rows", parseLimit, 100)
     .addHelpText("after", "\nExample:\n  stakeout policy list --output json")
     .action(async (options: { search?: string; limit: number; output: string }, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       const { policies, total } = await backend.policies.listPolicies({
         search: options.search ?? "",
         limit: options.limit,
@@ -86,7 +85,7 @@ Examples:
     .option("--version-number <n>", "an older version", parseVersion)
     .addHelpText("after", "\nExample:\n  stakeout policy get checkout-latency > checkout.yaml")
     .action(async (name: string, options: { versionNumber?: number }, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       const { summary } = await backend.policies.getPolicy({ name, version: options.versionNumber ?? 0 });
       const source = summary?.policy?.source;
       if (source === undefined) throw new CommandError(`There is no policy ${name}`, { exitCode: 1 });
@@ -98,7 +97,7 @@ Examples:
     .argument("<names...>", "the policies")
     .addHelpText("after", "\nExample:\n  stakeout policy delete checkout-latency")
     .action(async (names: string[], _options: unknown, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       for (const name of names) {
         await backend.policies.deletePolicy({ name });
         printLine(`${name}: deleted`);
@@ -115,7 +114,7 @@ function addPauseCommand(policy: Command, verb: string, paused: boolean): void {
     .argument("<names...>", "the policies")
     .addHelpText("after", `\nExample:\n  stakeout policy ${verb} checkout-latency`)
     .action(async (names: string[], _options: unknown, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       for (const name of names) {
         await backend.policies.setPolicyPaused({ name, paused });
         printLine(`${name}: ${paused ? "paused" : "active"}`);

@@ -1,4 +1,4 @@
-import { formatProblem, parsePolicies, type PolicyDocument } from "../model/policy_file.ts";
+import type { PolicyDocument } from "../model/policy_file.ts";
 import { CommandError } from "./command_error.ts";
 import { describeFileError } from "./describe_file_error.ts";
 
@@ -17,6 +17,7 @@ const mostBytes = 1024 * 1024;
  */
 export async function readPolicyFiles(paths: readonly string[]): Promise<PolicyFile[]> {
   if (paths.length === 0) throw new CommandError("No policy file is given; add -f FILE", { exitCode: 2 });
+  const { formatProblem, parsePolicies } = await import("../model/policy_file.ts");
   const files: PolicyFile[] = [];
   const faults: string[] = [];
   const seen = new Map<string, string>();

@@ -1,4 +1,3 @@
-import { ConnectError } from "@connectrpc/connect";
 import { CommanderError } from "commander";
 import { BpfError, NotSupportedError } from "../../lib/bpf/error.ts";
 import { escapeControl } from "../../lib/escape.ts";
@@ -13,13 +12,11 @@ export interface ErrorReport {
 
 /** Turns whatever a command threw into lines for people. `usage` is the help to point at, `stakeout watch --help`. */
 export function describeError(error: unknown, usage: string): ErrorReport {
-  // Connect wraps whatever an interceptor throws, and ours throws what is to be said.
-  if (error instanceof ConnectError && error.cause instanceof CommandError) {
-    return describeError(error.cause, usage);
-  }
   if (error instanceof CommandError) {
     return { lines: [error.message, ...error.more], exitCode: error.exitCode };
   }
+  // Connect wraps whatever an interceptor throws, and ours throws what is to be said.
+  if (error instanceof Error && error.cause instanceof CommandError) return describeError(error.cause, usage);
   if (error instanceof CommanderError) return describeUsage(error, usage);
   if (error instanceof NotSupportedError) return { lines: [error.message], exitCode: 3 };
   if (error instanceof BpfError) {

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Logger } from "../../lib/log.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { describeAgent } from "../agent/host.ts";

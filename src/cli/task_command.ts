@@ -1,14 +1,15 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { formatMetricValue, isMetricName } from "../model/metric.ts";
-import { type BackendClient, openBackend } from "./backend_client.ts";
+import { taskStates } from "../model/task.ts";
+import type { BackendClient } from "./backend_client.ts";
 import { CommandError } from "./command_error.ts";
-import { loadConfig } from "./load_config.ts";
+import { openBackendOf } from "./open_backend.ts";
 import { printJson, printLine, printNote, writeOut } from "./output.ts";
 import { parseLimit } from "./parse_option.ts";
 import { addBackendOptions, addOutputOption } from "./shared_options.ts";
 import { formatTable } from "./table.ts";
 import { type ExportOptions, exportTask } from "./task_export.ts";
-import { findTaskState, type TaskRecord, taskStateNames, toTaskRecord } from "./task_record.ts";
+import type { TaskRecord } from "./task_record.ts";
 
 interface ListOptions {
   search?: string;
@@ -39,11 +40,11 @@ Examples:
     .option("--policy <name>", "only this policy's")
     .option("--service <name>", "only this service's")
     .option("--metric <name>", "only those that this metric tripped", parseMetric)
-    .addOption(new Option("--status <state>", "only those in this state").choices(taskStateNames))
+    .addOption(new Option("--status <state>", "only those in this state").choices(taskStates))
     .option("--limit <rows>", "at most so many rows", parseLimit, 100)
     .addHelpText("after", "\nExample:\n  stakeout task list --status running --output json")
     .action(async (options: ListOptions, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       await listTasks(backend, options);
     });
 
@@ -52,9 +53,10 @@ Examples:
     .argument("<id>", "the task, or the first digits of its id")
     .addHelpText("after", "\nExample:\n  stakeout task show 3f2a")
     .action(async (id: string, options: { output: string }, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       const { task } = await backend.tasks.getTask({ id: await findTaskId(backend, id) });
       if (task === undefined) throw new CommandError(`There is no task ${id}`, { exitCode: 1 });
+      const { toTaskRecord } = await import("./task_record.ts");
       if (options.output === "json") printJson(toTaskRecord(task));
       else writeOut(describeTask(toTaskRecord(task)));
     });
@@ -70,7 +72,7 @@ Examples:
     )
     .addHelpText("after", "\nExample:\n  stakeout task export 3f2a -o checkout.speedscope.json")
     .action(async (id: string, options: ExportOptions, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       await exportTask(backend, await findTaskId(backend, id), options);
     });
 
@@ -79,7 +81,7 @@ Examples:
     .argument("<ids...>", "the tasks, or the first digits of their ids")
     .addHelpText("after", "\nExample:\n  stakeout task stop 3f2a")
     .action(async (ids: string[], _options: unknown, command: Command) => {
-      const backend = await openBackend(await loadConfig(command.optsWithGlobals()));
+      const backend = await openBackendOf(command);
       for (const given of ids) {
         const id = await findTaskId(backend, given);
         await backend.tasks.stopTask({ id });
@@ -89,6 +91,7 @@ Examples:
 }
 
 async function listTasks(backend: BackendClient, options: ListOptions): Promise<void> {
+  const { findTaskState, toTaskRecord } = await import("./task_record.ts");
   const state = options.status === undefined ? undefined : findTaskState(options.status);
   const { tasks, total } = await backend.tasks.listTasks({
     search: options.search ?? "",

@@ -17,9 +17,6 @@ const kinds: Readonly<Record<ProfileKind, string>> = {
   [ProfileKind.NETWORK]: "network",
 };
 
-/** Names by which tasks may be filtered. */
-export const taskStateNames: readonly string[] = Object.values(states).slice(1);
-
 /** State of a name, undefined when there is no such state. */
 export function findTaskState(name: string): TaskState | undefined {
   const entry = Object.entries(states).find(([, known]) => known === name);

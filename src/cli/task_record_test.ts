@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { ProfileKind, SlotState, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
-import { findTaskState, taskStateNames, toTaskRecord } from "./task_record.ts";
+import { taskStates } from "../model/task.ts";
+import { findTaskState, toTaskRecord } from "./task_record.ts";
 
 Deno.test("toTaskRecord() names states and kinds, keeps empty slots apart from zero and times in UTC", () => {
   const record = toTaskRecord(create(TaskSchema, {
@@ -35,7 +36,7 @@ Deno.test("toTaskRecord() names states and kinds, keeps empty slots apart from z
 });
 
 Deno.test("findTaskState() finds every state by the name that is offered", () => {
-  assert.deepEqual(taskStateNames.map(findTaskState), [
+  assert.deepEqual(taskStates.map(findTaskState), [
     TaskState.RUNNING,
     TaskState.DONE,
     TaskState.STOPPED,

@@ -4,7 +4,10 @@ import type { Process } from "./process.ts";
 import type { LossCounts } from "./profile.ts";
 
 /** Where a task is in its life; all but `running` are final. */
-export type TaskState = "running" | "done" | "stopped" | "target_exited" | "failed" | "agent_stopped";
+export const taskStates = ["running", "done", "stopped", "target_exited", "failed", "agent_stopped"] as const;
+
+/** One of {@linkcode taskStates}. */
+export type TaskState = typeof taskStates[number];
 
 /** One run of one or more kinds of profile together. */
 export interface Task {
