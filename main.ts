@@ -11,4 +11,6 @@ globalThis.addEventListener("error", (event) => {
   Deno.exit(reportError(event.error, "stakeout --help"));
 });
 
-Deno.exit(await runCli(Deno.args));
+// As tools show it; the runtime's own name tells nobody what runs.
+Deno.writeTextFileSync("/proc/self/comm", "stakeout");
+void runCli(Deno.args).then(Deno.exit);

@@ -3,7 +3,11 @@ import { repositoryRoot, runCommand } from "./command.ts";
 import { listFiles } from "./files.ts";
 
 const check = Deno.args.includes("--check");
-const sources = [...await listFiles("bpf", /\.[ch]$/), ...await listFiles("tests/programs", /\.(c|h|cc)$/)];
+const sources = [
+  ...await listFiles("bpf", /\.[ch]$/),
+  ...await listFiles("scripts/launcher", /\.[ch]$/),
+  ...await listFiles("tests/programs", /\.(c|h|cc)$/),
+];
 const options = { cwd: repositoryRoot };
 
 try {

@@ -7,6 +7,10 @@
 export const libbpfSignatures = {
   // libbpf_print_fn_t libbpf_set_print(libbpf_print_fn_t fn)
   libbpf_set_print: { parameters: ["function"], result: "pointer" },
+  // __u32 libbpf_major_version(void)
+  libbpf_major_version: { parameters: [], result: "u32" },
+  // __u32 libbpf_minor_version(void)
+  libbpf_minor_version: { parameters: [], result: "u32" },
   // int libbpf_num_possible_cpus(void)
   libbpf_num_possible_cpus: { parameters: [], result: "i32" },
   // int libbpf_probe_bpf_map_type(enum bpf_map_type map_type, const void *opts)

@@ -1,3 +1,5 @@
+import { readDemangleWasm } from "./demangle_wasm.ts";
+
 /**
  * Most memory of one instance. A short name can stand for gigabytes, by referring to parts of itself that refer to parts
  * of themselves; the time that takes grows with the memory, so this bounds both (to 30 ms where it was measured).
@@ -22,7 +24,7 @@ export class DemangleModule {
   readonly #exports: Exports;
 
   constructor() {
-    compiled ??= new WebAssembly.Module(limitMemory(Deno.readFileSync(findWasm()), maxPages));
+    compiled ??= new WebAssembly.Module(limitMemory(readDemangleWasm(), maxPages));
     const imports = { "./index_bg.js": { __wbindgen_init_externref_table() {} } };
     this.#exports = new WebAssembly.Instance(compiled, imports).exports as unknown as Exports;
     this.#exports.__wbindgen_start();
@@ -39,11 +41,6 @@ export class DemangleModule {
     __wbindgen_free(address, length, 1);
     return text;
   }
-}
-
-/** The file is read rather than imported: an import runs as it is, and its memory has no limit. */
-function findWasm(): URL {
-  return new URL(import.meta.resolve("gecko-profiler-demangle/index_bg.wasm"));
 }
 
 /**

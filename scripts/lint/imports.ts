@@ -37,6 +37,11 @@ const borders: Border[] = [
     files: ["lib/", "src/model/", "src/gen/", "src/agent/", "src/backend/", "src/cli/"],
     packages: ["node:", "commander", "zod", ...rpc],
   },
+  {
+    folder: "src/packed/",
+    files: ["main.ts", "src/model/", "src/backend/", "src/packed/"],
+    packages: ["node:"],
+  },
   { folder: "main.ts", files: ["src/cli/", "lib/"], packages: [] },
 ];
 

@@ -25,11 +25,12 @@ export const noForeignFunctions: Deno.lint.Rule = {
   },
 };
 
-/** main.ts alone reads the arguments and ends the process; the browser's code has no Deno at all. */
+/** main.ts alone reads the arguments and ends the process, and self_command.ts takes them off its own command line; the browser's
+code has no Deno at all. */
 export const noProcessControl: Deno.lint.Rule = {
   create(context) {
     const { path, product } = findPlace(context.filename);
-    if (!product || path === "main.ts") return {};
+    if (!product || path === "main.ts" || path === "src/cli/self_command.ts") return {};
     const browser = isIn(path, ["src/ui/"]);
     return {
       MemberExpression(node) {

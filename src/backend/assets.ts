@@ -23,18 +23,9 @@ const contentTypes: Readonly<Record<string, string>> = {
   ".txt": "text/plain; charset=utf-8",
 };
 
-/** Reads a folder of built files into memory. */
-export async function loadAssets(folder: string): Promise<Assets> {
-  const assets = new Map<string, Asset>();
-  async function read(path: string): Promise<void> {
-    for await (const entry of Deno.readDir(`${folder}${path}`)) {
-      const name = `${path}/${entry.name}`;
-      if (entry.isDirectory) await read(name);
-      else if (entry.isFile) assets.set(name, makeAsset(name, await Deno.readFile(`${folder}${name}`)));
-    }
-  }
-  await read("");
-  return assets;
+/** Makes assets of files, by their paths. */
+export function makeAssets(files: ReadonlyMap<string, Uint8Array<ArrayBuffer>>): Assets {
+  return new Map([...files].map(([path, bytes]) => [path, makeAsset(path, bytes)]));
 }
 
 /** An asset with what browsers need to know of it. */

@@ -1,12 +1,12 @@
 import { createLogger } from "../../lib/log.ts";
-import { type Assets, loadAssets } from "../backend/assets.ts";
+import { makeAssets } from "../backend/assets.ts";
 import type { Token } from "../backend/auth.ts";
 import { type Backend, startBackend } from "../backend/backend.ts";
 import { dropServerPermissions } from "../backend/server_permissions.ts";
 import { ensureTokenFile, readTokenFile } from "../backend/token_file.ts";
 import { type Config, parseAddress } from "../model/config.ts";
 import { version } from "../model/version.ts";
-import { builtFilePath } from "./built_file.ts";
+import { readBuiltFolder } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
 import type { ServerOptions } from "./options.ts";
 import { printLine } from "./output.ts";
@@ -28,7 +28,7 @@ export async function runServer({ config, lifeline }: ServerOptions): Promise<nu
       ...(grpcListen === "" ? {} : { grpcListen: requireAddress(grpcListen, "--grpc-listen") }),
       ...(tls.certFile === "" ? {} : { tls }),
       ...{ stateFolder, tokens, logger, version },
-      assets: await readAssets(),
+      assets: makeAssets(readBuiltFolder("ui")),
       hostNames: config.hostNames,
       retention: config.retention,
     });
@@ -48,17 +48,6 @@ export async function runServer({ config, lifeline }: ServerOptions): Promise<nu
   logger.info("The backend ends");
   await backend.close();
   return 0;
-}
-
-async function readAssets(): Promise<Assets> {
-  try {
-    return await loadAssets(builtFilePath("ui"));
-  } catch (error) {
-    throw new CommandError("The UI is not built: build/ui; run ./scripts/setup", {
-      exitCode: 1,
-      cause: error,
-    });
-  }
 }
 
 /** What client commands on this host find the backend by. */

@@ -1,10 +1,10 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { Client } from "@connectrpc/connect";
 import type { Page } from "playwright-core";
-import { repositoryRoot } from "../../scripts/command.ts";
-import { loadAssets } from "../../src/backend/assets.ts";
+import { makeAssets } from "../../src/backend/assets.ts";
 import { sampleAgent } from "../../src/backend/sample_records.ts";
 import { startTestBackend, testTokens } from "../../src/backend/testing.ts";
+import { readBuiltFolder } from "../../src/cli/built_file.ts";
 import { AgentService, RecordSchema } from "../../src/gen/stakeout/v1/agent_service_pb.ts";
 import { PolicyService } from "../../src/gen/stakeout/v1/policy_service_pb.ts";
 
@@ -26,7 +26,7 @@ export async function startFedBackend(options: { port?: number; token?: string }
   const { port = 0, token = testTokens.editor } = options;
   const test = await startTestBackend({
     port,
-    assets: await loadAssets(`${repositoryRoot}/build/ui`),
+    assets: makeAssets(readBuiltFolder("ui")),
     tokens: [{ role: "editor", token }, { role: "agent", token: testTokens.agent }],
   });
   const agents = test.client(AgentService, testTokens.agent);

@@ -2,6 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Profile, ProfileSchema } from "../../gen/stakeout/v1/profile_pb.ts";
 import type { ProfileKind, Task } from "../../gen/stakeout/v1/task_pb.ts";
+import { startWorker } from "../start_worker.ts";
 import type { Store } from "../store/store.ts";
 import type { ExportFormat, ProfileOutput, ProfileRequest, ProfileResponse } from "./profile_protocol.ts";
 
@@ -90,10 +91,7 @@ export class ProfileReader {
 
   #start(): Worker {
     if (this.#worker !== undefined) return this.#worker;
-    const worker = new Worker(new URL("./profile_worker.ts", import.meta.url), {
-      type: "module",
-      name: "profiles",
-    });
+    const worker = startWorker("profiles");
     worker.onmessage = ({ data }: MessageEvent<ProfileResponse>) => {
       const waiting = this.#waiting.get(data.job);
       this.#waiting.delete(data.job);

@@ -1,4 +1,5 @@
 import type { Logger } from "../../../lib/log.ts";
+import { startWorker } from "../start_worker.ts";
 import type { RetentionLimits } from "./retention.ts";
 import type { Store } from "./store.ts";
 import { StoreError } from "./store_error.ts";
@@ -44,7 +45,7 @@ export class WorkerStore implements Store {
 
   private constructor(logger: Logger) {
     this.#logger = logger;
-    this.#worker = new Worker(new URL("./worker.ts", import.meta.url), { type: "module", name: "store" });
+    this.#worker = startWorker("store");
     this.#worker.onmessage = ({ data }: MessageEvent<WorkerResponse>) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
