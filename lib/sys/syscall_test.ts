@@ -10,6 +10,7 @@ const headers = [
     "sys/eventfd.h",
     "sys/file.h",
     "sys/mman.h",
+    "malloc.h",
     "sys/prctl.h",
     "sys/stat.h",
     "sys/syscall.h",
@@ -40,7 +41,7 @@ static_assert(CLOCK_REALTIME == 0 && CLOCK_BOOTTIME == 7 && _SC_PAGESIZE == 30, 
 static_assert(O_RDWR == 2 && O_CREAT == 0100 && O_NONBLOCK == 04000 && O_CLOEXEC == 02000000 && O_NOFOLLOW == 0400000, "open");
 static_assert(LOCK_EX == 2 && LOCK_NB == 4 && MFD_CLOEXEC == 1, "lock");
 static_assert(EPOLL_CLOEXEC == 02000000 && EPOLL_CTL_ADD == 1 && EPOLLIN == 1 && EFD_CLOEXEC == 02000000, "epoll");
-static_assert(PROT_READ == 1 && PROT_WRITE == 2 && MAP_SHARED == 1, "mmap");
+static_assert(PROT_READ == 1 && PROT_WRITE == 2 && MAP_SHARED == 1 && MADV_DONTNEED == 4, "mmap");
 static_assert(PR_CAPBSET_READ == 23 && PR_CAPBSET_DROP == 24 && PR_SET_NO_NEW_PRIVS == 38, "prctl");
 `;
 

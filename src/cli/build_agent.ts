@@ -3,6 +3,7 @@ import { openLibbpf } from "../../lib/bpf/libbpf.ts";
 import type { Logger } from "../../lib/log.ts";
 import { readLoadAverage } from "../../lib/procfs/load_average.ts";
 import { KernelClock } from "../../lib/sys/kernel_clock.ts";
+import { releaseStartMemory } from "../../lib/sys/start_memory.ts";
 import { Agent, type AgentParts } from "../agent/agent.ts";
 import { Budget } from "../agent/budget.ts";
 import { readBootId } from "../agent/host.ts";
@@ -20,6 +21,9 @@ import type { Config } from "../model/config.ts";
 import { type ProfileKind, profileKinds } from "../model/policy.ts";
 import { buildOnCpuProfiler, type OnProgress } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
+
+/** When all has run that runs once. */
+const settleMs = 5_000;
 
 /** What makes one agent different from another: where its results go. */
 export interface AgentPlace {
@@ -93,7 +97,14 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     await snapshots.close();
     throw error;
   }
-  return { agent, clock, trigger, tasks, pipeline, close: () => snapshots.close() };
+  const settled = setTimeout(releaseStartMemory, settleMs);
+  return {
+    ...{ agent, clock, trigger, tasks, pipeline },
+    close: () => {
+      clearTimeout(settled);
+      return snapshots.close();
+    },
+  };
 }
 
 function makeTaskId(): string {
