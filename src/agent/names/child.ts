@@ -7,6 +7,8 @@ import { type Answer, packFrames, parseAddresses, readRequest, type Request } fr
  * of hostile processes; whatever goes wrong here ends this process alone.
  */
 export async function runNamingChild(): Promise<void> {
+  // A terminal's Ctrl-C reaches the whole group; the agent still needs names for what it has taken.
+  Deno.addSignalListener("SIGINT", () => {});
   const decoder = new MessageDecoder();
   let symbolizer = new Symbolizer();
   for await (const piece of Deno.stdin.readable) {
