@@ -35,10 +35,21 @@ export async function writeCompiled(
       ...["--include", "archive", "--output", target, "start.js"],
     ],
     cwd: folder,
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", DENO_DIR: `${folder}/deno_dir` },
     stdin: "null",
   }).output();
-  if (code === 0) return undefined;
+  if (code === 0) return await startsNot(target);
   const lines = new TextDecoder().decode(stderr).split("\n").filter((line) => line.trim() !== "");
   return lines.find((line) => /error/i.test(line)) ?? lines.at(-1) ?? `it ended with code ${code}`;
+}
+
+/** Deno takes any file for a base runtime: whether it is one shows when the result runs. */
+async function startsNot(target: string): Promise<string | undefined> {
+  const { code, stdout } = await new Deno.Command("timeout", {
+    args: ["60", target, "version"],
+    stdin: "null",
+  }).output();
+  if (code === 0 && new TextDecoder().decode(stdout).startsWith("stakeout ")) return undefined;
+  await Deno.remove(target);
+  return "what it made does not start";
 }

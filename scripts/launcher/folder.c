@@ -265,6 +265,8 @@ static int unpack(const struct payload *payload, int parent, const char *path) {
     fail("No space to unpack the runtime in %s: it takes %llu MiB; free them, or set "
          "XDG_CACHE_HOME to a folder elsewhere",
          path, (unsigned long long)(payload->total_bytes >> 20));
+  if (error == EBADMSG)
+    fail(DAMAGED);
   if (error != 0 && is_unusable(error))
     return 0;
   if (error != 0)

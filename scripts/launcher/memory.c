@@ -37,6 +37,8 @@ static int make_file(void *context, int index) {
 void runtime_from_memory(const struct payload *payload, struct runtime *runtime) {
   struct memory memory = {.payload = payload};
   int error = payload_unpack(payload, make_file, &memory);
+  if (error == EBADMSG)
+    fail(DAMAGED);
   if (error != 0)
     fail("Cannot run from memory: %s; it takes %llu MiB", strerror(error),
          (unsigned long long)(payload->total_bytes >> 20));

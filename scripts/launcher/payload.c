@@ -81,17 +81,13 @@ struct place {
   struct sha256 hash;
 };
 
-static void damaged(const struct entry *entry) {
-  fail("The executable is damaged: %s in it is not what was built; copy it anew", entry->name);
-}
-
 /* Puts unpacked bytes into the files they belong to. */
 static int distribute(const struct payload *payload, struct place *place, const unsigned char *data,
                       size_t length, int (*target)(void *, int), void *context) {
   while (length > 0) {
     if (place->left == 0) {
       if ((uint64_t)++place->index >= payload->trailer.entries)
-        fail("The executable is damaged: it holds too much; copy it anew");
+        return EBADMSG;
       place->fd = target(context, place->index);
       if (place->fd < 0)
         return -place->fd;
@@ -110,7 +106,7 @@ static int distribute(const struct payload *payload, struct place *place, const 
       unsigned char digest[32];
       sha256_end(&place->hash, digest);
       if (memcmp(digest, payload->entries[place->index].sha256, 32) != 0)
-        damaged(&payload->entries[place->index]);
+        return EBADMSG;
     }
   }
   return 0;
@@ -130,14 +126,13 @@ int payload_unpack(const struct payload *payload, int (*target)(void *, int), vo
   while (error == 0) {
     ZSTD_outBuffer out = {output, OUTPUT_BYTES, 0};
     size_t result = ZSTD_decompressStream(decoder, &out, &in);
-    if (ZSTD_isError(result))
-      fail("The executable is damaged: %s; copy it anew", ZSTD_getErrorName(result));
-    error = distribute(payload, &place, output, out.pos, target, context);
+    error = ZSTD_isError(result) ? EBADMSG
+                                 : distribute(payload, &place, output, out.pos, target, context);
     if (in.pos == in.size && out.pos < out.size)
       break;
   }
   if (error == 0 && (place.left != 0 || (uint64_t)place.index + 1 != trailer->entries))
-    damaged(&payload->entries[place.index]);
+    error = EBADMSG;
   ZSTD_freeDCtx(decoder);
   free(output);
   munmap(file, mapped);

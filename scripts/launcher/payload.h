@@ -38,9 +38,12 @@ _Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)
 
 void payload_open(struct payload *payload);
 
+#define DAMAGED "The executable is damaged: what it unpacks to is not what was built; copy it anew"
+
 /*
  * Unpacks all files in order: asks `target` for the fd to write each to and checks its hash.
  * Returns 0, or the errno of a write that failed.
+ * EBADMSG: the payload is not what was built.
  */
 int payload_unpack(const struct payload *payload, int (*target)(void *context, int index),
                    void *context);
