@@ -28,7 +28,10 @@ export interface RunningStakeout extends AsyncDisposable {
   ended(seconds?: number): Promise<number>;
 }
 
-/** The command line that runs the program from source, without the set-up that scripts/stakeout does. */
+/** Set by scripts/run_tests.ts: the tests then run the executable instead of the source, alone in an empty root. */
+const executable = Deno.env.get("STAKEOUT_TEST_EXECUTABLE");
+
+/** The command line that runs the program from source, without the set-up that scripts/stakeout does, or the executable. */
 export function stakeoutCommand(args: readonly string[], uid?: number): [string, ...string[]] {
   const asUser = uid === undefined ? [] : [
     "setpriv",
@@ -38,6 +41,11 @@ export function stakeoutCommand(args: readonly string[], uid?: number): [string,
     "--bounding-set=-all",
     "--no-new-privs",
   ];
+  if (executable !== undefined) {
+    // Another user may mount nothing; it gets the executable as it lies there.
+    const inRoot = [`${repositoryRoot}/scripts/minimal_root`, "--volume", "/tmp"];
+    return [...asUser.length > 0 ? asUser : inRoot, executable, ...args] as [string, ...string[]];
+  }
   const run = [
     "run",
     "-A",
