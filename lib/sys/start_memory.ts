@@ -1,17 +1,21 @@
-import { parseMaps } from "../procfs/maps.ts";
 import { libc } from "./syscall.ts";
 
 const MADV_DONTNEED = 4;
 
 /**
- * Gives back memory that only the start needed: code of this program's files that ran once, and what the C heap keeps for later.
- * Code that is needed again comes back from the page cache, a fault a page. Only executable mappings are dropped: those alone are
- * never changed in memory.
+ * Gives back memory that only the start needed: pages of this program's files that were read or ran once, and what the C heap keeps
+ * for later. What is needed again comes back from the page cache, a fault a page.
+ *
+ * Source: /proc/self/smaps. Only mappings of files that cannot be written are dropped, and of those none with a page of its own: the
+ * loader has changed that one.
  */
 export function releaseStartMemory(): void {
-  for (const { start, end, inode, executable } of parseMaps(Deno.readTextFileSync("/proc/self/maps"))) {
-    if (!executable || inode === 0) continue;
-    libc().madvise(Deno.UnsafePointer.create(BigInt(start)), BigInt(end - start), MADV_DONTNEED);
+  const regions = Deno.readTextFileSync("/proc/self/smaps").split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m);
+  for (const region of regions) {
+    const [, from, to, inode] = /^([0-9a-f]+)-([0-9a-f]+) r-[x-]p \S+ \S+ (\d+)/.exec(region) ?? [];
+    if (inode === undefined || inode === "0" || !/^Anonymous: +0 kB$/m.test(region)) continue;
+    const start = BigInt(`0x${from}`);
+    libc().madvise(Deno.UnsafePointer.create(start), BigInt(`0x${to}`) - start, MADV_DONTNEED);
   }
   libc().malloc_trim(0n);
 }
