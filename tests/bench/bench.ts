@@ -5,6 +5,7 @@
  */
 import { readSmallFile } from "../../lib/procfs/small_file.ts";
 import { dayToPixels } from "./day_to_pixels.ts";
+import { executableCost } from "./executable_cost.ts";
 import type { Figure, FigureRow } from "./figure.ts";
 import { ingestRate } from "./ingest_rate.ts";
 import { profileTruth } from "./profile_truth.ts";
@@ -23,6 +24,7 @@ const figures: readonly Figure[] = [
   ingestRate,
   dayToPixels,
   uiWait,
+  executableCost,
 ];
 
 const wanted = Deno.args.length > 0 ? Deno.args : figures.map(({ name }) => name);
