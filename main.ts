@@ -1,3 +1,4 @@
+import { nameProcess } from "./lib/sys/execute.ts";
 import { reportError } from "./src/cli/report_error.ts";
 import { runCli } from "./src/cli/run_cli.ts";
 
@@ -11,6 +12,5 @@ globalThis.addEventListener("error", (event) => {
   Deno.exit(reportError(event.error, "stakeout --help"));
 });
 
-// As tools show it; the runtime's own name tells nobody what runs.
-Deno.writeTextFileSync("/proc/self/comm", "stakeout");
+nameProcess("stakeout");
 void runCli(Deno.args).then(Deno.exit);

@@ -53,6 +53,8 @@ const CAPABILITY_VERSION_3 = 0x20080522;
 const PR_CAPBSET_READ = 23;
 const PR_CAPBSET_DROP = 24;
 const PR_SET_NO_NEW_PRIVS = 38;
+const PR_CAP_AMBIENT = 47;
+const PR_CAP_AMBIENT_CLEAR_ALL = 4;
 
 /**
  * Returns the capabilities in effect for the calling thread.
@@ -70,20 +72,31 @@ export function readCapabilities(): ReadonlySet<CapabilityName> {
 }
 
 /**
- * Takes all capabilities but `keep` out of this thread's bounding set and forbids gaining rights by executing. What is in effect
- * now does not change: a root process then executes itself anew, and holds `keep` alone from its first instruction.
+ * Takes all capabilities but `keep` out of this thread's bounding set and forbids gaining rights by executing. What is in
+ * effect now does not change: what this thread starts from here on holds `keep` at most, from its first instruction, and
+ * so does this very process once it executes itself anew.
  *
  * @throws {Error} when the kernel refuses, as without CAP_SETPCAP.
  */
 export function limitCapabilities(keep: ReadonlySet<CapabilityName>): void {
-  for (let bit = 0; libc().prctl(PR_CAPBSET_READ, BigInt(bit), 0n, 0n, 0n) >= 0; bit++) {
+  for (let bit = 0; control(PR_CAPBSET_READ, bit) >= 0; bit++) {
     const name = NAMES[bit];
     if (name !== undefined && keep.has(name)) continue;
-    if (libc().prctl(PR_CAPBSET_DROP, BigInt(bit), 0n, 0n, 0n) !== 0) {
-      throw new Error(`Cannot give up ${name ?? `capability ${bit}`}: ${errnoText(errno())}`);
-    }
+    require(control(PR_CAPBSET_DROP, bit), `give up ${name ?? `capability ${bit}`}`);
   }
-  if (libc().prctl(PR_SET_NO_NEW_PRIVS, 1n, 0n, 0n, 0n) !== 0) {
-    throw new Error(`Cannot set no_new_privs: ${errnoText(errno())}`);
-  }
+  require(control(PR_SET_NO_NEW_PRIVS, 1), "set no_new_privs");
+}
+
+/** Keeps the capabilities that this thread has from what it starts, where it is not root's. Root's children inherit otherwise. */
+export function clearAmbientCapabilities(): void {
+  require(control(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL), "clear the ambient capabilities");
+}
+
+function control(option: number, argument: number): number {
+  return libc().prctl(option, BigInt(argument), 0n, 0n, 0n);
+}
+
+/** @throws {Error} when the call before failed. */
+function require(result: number, what: string): void {
+  if (result !== 0) throw new Error(`Cannot ${what}: ${errnoText(errno())}`);
 }

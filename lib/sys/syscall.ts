@@ -65,6 +65,12 @@ export const libcSignatures = {
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
   // int capget(cap_user_header_t, cap_user_data_t)
   capget: { parameters: ["buffer", "buffer"], result: "i32" },
+  // int setgroups(size_t count, const gid_t *groups); glibc's, for all threads at once, as the two below
+  setgroups: { parameters: ["usize", "pointer"], result: "i32" },
+  // int setresgid(gid_t real, gid_t effective, gid_t saved)
+  setresgid: { parameters: ["u32", "u32", "u32"], result: "i32" },
+  // int setresuid(uid_t real, uid_t effective, uid_t saved)
+  setresuid: { parameters: ["u32", "u32", "u32"], result: "i32" },
   // int execve(const char *path, char *const argv[], char *const envp[])
   execve: { parameters: ["buffer", "buffer", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;

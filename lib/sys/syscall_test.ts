@@ -4,7 +4,7 @@ import { encodeCString } from "./c_string.ts";
 import { errno, libc, libcSignatures } from "./syscall.ts";
 
 const headers = [
-  ...["errno.h", "fcntl.h", "stddef.h", "time.h", "unistd.h", "linux/perf_event.h"],
+  ...["errno.h", "fcntl.h", "grp.h", "stddef.h", "time.h", "unistd.h", "linux/perf_event.h"],
   ...[
     "sys/epoll.h",
     "sys/eventfd.h",
@@ -43,6 +43,7 @@ static_assert(LOCK_EX == 2 && LOCK_NB == 4 && MFD_CLOEXEC == 1, "lock");
 static_assert(EPOLL_CLOEXEC == 02000000 && EPOLL_CTL_ADD == 1 && EPOLLIN == 1 && EFD_CLOEXEC == 02000000, "epoll");
 static_assert(PROT_READ == 1 && PROT_WRITE == 2 && MAP_SHARED == 1 && MADV_DONTNEED == 4, "mmap");
 static_assert(PR_CAPBSET_READ == 23 && PR_CAPBSET_DROP == 24 && PR_SET_NO_NEW_PRIVS == 38, "prctl");
+static_assert(PR_CAP_AMBIENT == 47 && PR_CAP_AMBIENT_CLEAR_ALL == 4, "prctl: ambient");
 `;
 
 Deno.test("libcSignatures agrees with the C headers in every parameter, result, offset and constant", async () => {
@@ -52,7 +53,7 @@ Deno.test("libcSignatures agrees with the C headers in every parameter, result, 
 Deno.test("errno() returns the failed call's number when it is read at once", () => {
   const ENOENT = 2;
   const EBADF = 9;
-  const path = encodeCString("/nonexistent");
+  const path = encodeCString("/proc/nonexistent");
   for (let round = 0; round < 1000; round++) {
     assert.equal(libc().open(path, 0, 0) < 0 && errno(), ENOENT);
     assert.equal(libc().close(-1) < 0 && errno(), EBADF);

@@ -21,10 +21,15 @@ const { setVersion } = await test.client(PolicyService, testTokens.editor).apply
 await test.backend.close();
 await Deno.remove(stateFolder, { recursive: true });
 const states = ["ffi", "run", "sys", "env"].map((name) => Deno.permissions.querySync({ name }).state);
-console.log(JSON.stringify({ setVersion: Number(setVersion), states }));
+const open = \`(() => { try { Deno.dlopen("libc.so.6", {}); return "opened"; } catch (error) { return error.name; } })()\`;
+const script = "data:text/javascript," + encodeURIComponent("postMessage(" + open + ")");
+const worker = new Worker(script, { type: "module" });
+const inWorker = await new Promise((resolve) => worker.onmessage = ({ data }) => resolve(data));
+worker.terminate();
+console.log(JSON.stringify({ setVersion: Number(setVersion), states, ffi: [eval(open), inWorker] }));
 `;
 
-Deno.test("dropServerPermissions() leaves a server that does all of its work", async () => {
+Deno.test("dropServerPermissions() leaves a server that does all of its work and cannot open native code, nor can its workers", async () => {
   const process = new Deno.Command(Deno.execPath(), {
     args: ["run", "-A", "--no-check", "-"],
     cwd: new URL("../..", import.meta.url),
@@ -38,7 +43,8 @@ Deno.test("dropServerPermissions() leaves a server that does all of its work", a
   const { stdout, stderr } = await process.output();
   const text = new TextDecoder().decode(stdout);
   assert.ok(text !== "", new TextDecoder().decode(stderr));
-  const { setVersion, states } = JSON.parse(text);
+  const { setVersion, states, ffi } = JSON.parse(text);
   assert.equal(setVersion, 1);
   assert.ok(!states.includes("granted"), states.join());
+  assert.deepEqual(ffi, ["NotCapable", "NotCapable"]);
 });

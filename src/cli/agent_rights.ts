@@ -2,7 +2,7 @@ import { type CapabilityName, limitCapabilities, readCapabilities } from "../../
 import { executeAnew } from "../../lib/sys/execute.ts";
 
 /** What an agent needs: BPF and perf events, names of other processes' files, kernel addresses for their names. */
-const agentCapabilities: ReadonlySet<CapabilityName> = new Set([
+export const agentCapabilities: ReadonlySet<CapabilityName> = new Set([
   "CAP_BPF",
   "CAP_PERFMON",
   "CAP_SYS_PTRACE",
@@ -13,12 +13,11 @@ const agentCapabilities: ReadonlySet<CapabilityName> = new Set([
 /**
  * Gives up every right an agent does not need. Capabilities belong to threads and the runtime has several, so a root
  * process limits what may be gained and executes itself anew: it does not come back from here then. Returns when there
- * is nothing to give up.
+ * is nothing to give up. Call it first, before anything from outside is read.
  */
 export function keepAgentRights(): void {
   const held = readCapabilities();
   if (Deno.uid() !== 0 || [...held].every((name) => agentCapabilities.has(name))) return;
   limitCapabilities(agentCapabilities);
-  const [, ...args] = Deno.readTextFileSync("/proc/self/cmdline").split("\0").slice(0, -1);
-  executeAnew(Deno.execPath(), args, Deno.env.toObject());
+  executeAnew();
 }

@@ -30,6 +30,8 @@ export interface AgentPlace {
   readonly config: Config;
   readonly logger: Logger;
   readonly agentId: string;
+  /** These and what they start are Stakeout itself. */
+  readonly ownPids: readonly number[];
   readonly emit: (body: RecordBody) => Promise<unknown>;
   readonly queue: AgentParts["queue"];
   readonly problems: AgentParts["problems"];
@@ -53,7 +55,7 @@ export interface BuiltAgent {
  * cannot; nothing stays loaded then.
  */
 export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
-  const { logger, emit, config } = place;
+  const { logger, emit, config, ownPids } = place;
   const clock = new KernelClock();
   const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
@@ -67,7 +69,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     bootId: readBootId(),
     host: Deno.hostname(),
     overrides: config.services,
-    ownPids: [Deno.pid],
+    ownPids,
   });
   const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
   const tasks = new TaskRunner({

@@ -1,5 +1,7 @@
 import type { Config } from "../model/config.ts";
 import type { PolicyDocument } from "../model/policy_file.ts";
+import type { Lifeline } from "./lifeline.ts";
+import type { ConfigFlags } from "./load_config.ts";
 
 /** What every long-running command gets: all settings, resolved from flags, environment, file and defaults. */
 export interface ServiceOptions {
@@ -12,16 +14,21 @@ export interface ServiceOptions {
 export interface UpOptions extends ServiceOptions {
   /** Open the URL in a browser when there is a desktop. */
   open: boolean;
+  /** What the command line and the environment say of the configuration, for the agent to read it again. */
+  flags: ConfigFlags;
 }
 
 /** `stakeout server`. */
 export interface ServerOptions extends ServiceOptions {
-  /** End when standard input ends: the life of the `up` that started this server. */
-  lifeline: boolean;
+  /** Held by the `up` that started this server, whose end ends it; none when it stands alone. */
+  lifeline?: Lifeline;
 }
 
 /** `stakeout agent`. */
-export type AgentOptions = ServiceOptions;
+export interface AgentOptions extends ServiceOptions {
+  /** As a server's; it also says which backend to use. */
+  lifeline?: Lifeline;
+}
 
 /** `stakeout watch`. */
 export interface WatchOptions extends ServiceOptions {

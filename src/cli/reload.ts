@@ -4,17 +4,16 @@ import type { Config } from "../model/config.ts";
 import type { ServiceOptions } from "./options.ts";
 
 /**
- * Reads the configuration anew on SIGHUP. A bad one is said and changes nothing; settings that are read only at the
- * start are named, for the rest `apply` is called. Ends with disposal. On a terminal SIGHUP means that it was closed,
- * and ends the program as ever.
+ * Returns what reads the configuration anew. A bad one is said and changes nothing; settings that are read only at the
+ * start are named, for the rest `apply` is called.
  */
-export function onReload(
+function makeReload(
   options: ServiceOptions,
   logger: Logger,
   live: { readonly keys: readonly (keyof Config)[]; apply(config: Config): void },
-): Disposable {
+): () => Promise<void> {
   let config = options.config;
-  async function reload(): Promise<void> {
+  return async () => {
     try {
       const next = await options.reloadConfig();
       const changed = (Object.keys(next) as (keyof Config)[]).filter((key) =>
@@ -28,17 +27,24 @@ export function onReload(
     } catch (error) {
       logger.error("The configuration is bad, the old one stays", { reason: (error as Error).message });
     }
-  }
-  if (Deno.stdin.isTerminal()) return { [Symbol.dispose]() {} };
-  const listener = () => void reload();
-  Deno.addSignalListener("SIGHUP", listener);
-  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", listener) };
+  };
 }
 
-/** Lets an agent name its processes anew when the overrides of service names change. */
-export function followServices(options: ServiceOptions, logger: Logger, pipeline: Pipeline): Disposable {
-  return onReload(options, logger, {
+/** Returns what lets an agent name its processes anew when the overrides of service names change. */
+export function agentReload(
+  options: ServiceOptions,
+  logger: Logger,
+  pipeline: Pipeline,
+): () => Promise<void> {
+  return makeReload(options, logger, {
     keys: ["services"],
     apply: ({ services }) => pipeline.discovery.setOverrides(services),
   });
+}
+
+/** Calls back on SIGHUP until it is disposed. On a terminal SIGHUP means that it was closed, and ends the program as ever. */
+export function onHangup(reload: () => void): Disposable {
+  if (Deno.stdin.isTerminal()) return { [Symbol.dispose]() {} };
+  Deno.addSignalListener("SIGHUP", reload);
+  return { [Symbol.dispose]: () => Deno.removeSignalListener("SIGHUP", reload) };
 }

@@ -24,6 +24,8 @@ export interface ReportingAgentOptions {
   readonly url: string;
   /** Of the agent role. */
   readonly token: string;
+  /** These and what they start are Stakeout itself. */
+  readonly ownPids: readonly number[];
   /** Ends the agent. */
   readonly signal: AbortSignal;
   /** Called once it watches. */
@@ -40,7 +42,7 @@ const policySetSchema = z.object({
  * policies while the backend is away. @throws {CommandError} when it cannot start.
  */
 export async function runReportingAgent(options: ReportingAgentOptions): Promise<void> {
-  const { config, logger, signal } = options;
+  const { config, logger, signal, ownPids } = options;
   const state = await openState(`${config.stateFolder}/agent`, logger);
   const spool = await Spool.open(state.spoolFolder, { capBytes: config.spoolBytes, logger });
   const backend = openTransport(options);
@@ -51,7 +53,7 @@ export async function runReportingAgent(options: ReportingAgentOptions): Promise
     const journal = new TaskJournal(state);
     const problems = hostProblems();
     built = await buildAgent({
-      ...{ config, logger, agentId: state.agentId },
+      ...{ config, logger, ownPids, agentId: state.agentId },
       emit: (body) => emit(body, reporter, journal),
       queue: () => queueStatus(spool),
       problems: () => problems,

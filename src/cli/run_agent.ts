@@ -1,27 +1,38 @@
 import { createLogger } from "../../lib/log.ts";
-import { keepAgentRights } from "./agent_rights.ts";
 import { findBackendUrl, readToken } from "./backend_client.ts";
+import type { Lifeline } from "./lifeline.ts";
 import type { AgentOptions } from "./options.ts";
-import { followServices } from "./reload.ts";
+import { printLine } from "./output.ts";
+import { agentReload, onHangup } from "./reload.ts";
 import { runReportingAgent } from "./reporting_agent.ts";
 import { onEndSignal } from "./until_signal.ts";
 
-/** `stakeout agent`: watches this host and reports to a backend until it is told to end. */
+/** `stakeout agent`: watches this host and reports to a backend until it is told to end, by a signal or its lifeline. */
 export async function runAgent(options: AgentOptions): Promise<number> {
-  keepAgentRights();
-  const { config } = options;
+  const { config, lifeline } = options;
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
+  const backend = lifeline === undefined
+    ? { url: await findBackendUrl(config), token: await readToken(config) }
+    : await lifeline.backend;
+  if (backend === undefined) return 0;
   const abort = new AbortController();
-  using _signals = onEndSignal(() => abort.abort());
-  using reload = new DisposableStack();
+  using stack = new DisposableStack();
+  if (lifeline === undefined) stack.use(onEndSignal(() => abort.abort()));
   await runReportingAgent({
-    ...{ config, logger, signal: abort.signal },
-    url: await findBackendUrl(config),
-    token: await readToken(config),
+    ...{ config, logger, ...backend, signal: lifeline?.signal ?? abort.signal },
+    ownPids: ownPids(lifeline),
     onReady({ pipeline }) {
       logger.info("The agent watches this host");
-      reload.use(followServices(options, logger, pipeline));
+      const reload = agentReload(options, logger, pipeline);
+      if (lifeline === undefined) stack.use(onHangup(() => void reload()));
+      else lifeline.onReload(() => void reload());
+      if (lifeline !== undefined) printLine("ready");
     },
   });
   return 0;
+}
+
+/** With a lifeline the server is another child of who holds it. */
+function ownPids(lifeline: Lifeline | undefined): number[] {
+  return lifeline === undefined ? [Deno.pid] : [Deno.pid, Deno.ppid];
 }

@@ -10,7 +10,7 @@ import { readBuiltFolder } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
 import type { ServerOptions } from "./options.ts";
 import { printLine } from "./output.ts";
-import { onEndSignal } from "./until_signal.ts";
+import { aborted, onEndSignal } from "./until_signal.ts";
 import { writeWhole } from "./write_profile.ts";
 
 /** `stakeout server`: backend and UI. Prints the URL to open, with a token, when it serves. */
@@ -44,7 +44,7 @@ export async function runServer({ config, lifeline }: ServerOptions): Promise<nu
     ...(backend.grpcPort === undefined ? {} : { grpcPort: backend.grpcPort }),
   });
   printLine(`${url}/login?token=${token.token}`);
-  await untilEnd(lifeline);
+  await untilEnd(lifeline?.signal);
   logger.info("The backend ends");
   await backend.close();
   return 0;
@@ -69,14 +69,10 @@ function requireAddress(text: string, flag: string): { hostname: string; port: n
   throw new CommandError(`${text} is no address; write host:port after ${flag}`, { exitCode: 2 });
 }
 
-/** Until a signal; with a lifeline until standard input ends, since whoever holds the other end ends us with it. */
-async function untilEnd(lifeline: boolean): Promise<void> {
+/** Until a signal of the system comes, or where there is a lifeline until that ends. */
+async function untilEnd(lifeline: AbortSignal | undefined): Promise<void> {
+  if (lifeline !== undefined) return await aborted(lifeline);
   const { promise, resolve } = Promise.withResolvers<void>();
-  using _signals = onEndSignal(() => lifeline ? undefined : resolve());
-  if (lifeline) void drain(Deno.stdin.readable).finally(resolve);
+  using _signals = onEndSignal(() => resolve());
   await promise;
-}
-
-async function drain(stream: ReadableStream<Uint8Array>): Promise<void> {
-  for await (const _ of stream);
 }

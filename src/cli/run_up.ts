@@ -1,64 +1,99 @@
-import { createLogger } from "../../lib/log.ts";
+import { createLogger, type Logger } from "../../lib/log.ts";
 import { readTokenFile } from "../backend/token_file.ts";
 import type { Config } from "../model/config.ts";
 import { CommandError } from "./command_error.ts";
 import type { UpOptions } from "./options.ts";
 import { printLine } from "./output.ts";
-import { followServices } from "./reload.ts";
-import { runReportingAgent } from "./reporting_agent.ts";
-import { selfCommand } from "./self_command.ts";
+import { onHangup } from "./reload.ts";
 import { serverUser } from "./server_user.ts";
-import { onEndSignal } from "./until_signal.ts";
+import { aborted, onEndSignal } from "./until_signal.ts";
+import { UpChild } from "./up_child.ts";
+import { leaveRoot, limitToAgentRights, limitToServerRights } from "./up_rights.ts";
 import { writeWhole } from "./write_profile.ts";
 
-/** Why the agent ends when nobody asked for it. */
-const serverIsGone = "the server is gone";
-
-/** `stakeout up`: the backend in a process of its own without rights, the agent in this one; neither outlives the other. */
+/**
+ * `stakeout up`: a process without rights that holds the lifelines of two others, the agent and the backend. None outlives
+ * the rest. The rights of each are settled before it starts, so the one with more is started first; it waits to be told
+ * where the other serves.
+ */
 export async function runUp(options: UpOptions): Promise<number> {
-  const { config, open } = options;
+  const { config } = options;
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
   const folder = config.stateFolder;
   const serverFolder = `${folder}/server`;
-  await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
-  await Deno.mkdir(serverFolder, { recursive: true, mode: 0o700 });
   const configFile = `${folder}/server.yaml`;
+  await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
+  for (const part of [serverFolder, `${folder}/agent`]) {
+    await Deno.mkdir(part, { recursive: true, mode: 0o700 });
+  }
   await writeServerConfig(config, configFile);
   const user = await serverUser(serverFolder, logger);
-  const server = startServer(serverFolder, configFile, user);
+
   const abort = new AbortController();
-  using reload = new DisposableStack();
-  using _signals = onEndSignal((signal) => abort.abort(signal));
-  const serverEnded = server.status.then(({ code, signal }) => {
-    abort.abort(serverIsGone);
-    return { code, how: signal === null ? `with code ${code}` : `by ${signal}` };
+  let interrupted = false;
+  using _signals = onEndSignal(() => {
+    interrupted = true;
+    abort.abort();
   });
-  try {
-    const loginUrl = await firstLine(server.stdout);
-    if (loginUrl === undefined) return (await serverEnded).code || 1;
-    const url = new URL(loginUrl).origin;
-    const token = await readAgentToken(`${serverFolder}/tokens`);
-    await leaveForClients(folder, url, new URL(loginUrl).searchParams.get("token") ?? "");
-    await runReportingAgent({
-      ...{ config, logger, url, token, signal: abort.signal },
-      onReady({ pipeline }) {
-        reload.use(followServices(options, logger, pipeline));
-        announce(loginUrl, open);
-      },
-    });
-  } finally {
-    // The end of its standard input ends the server.
-    await server.stdin.close().catch(() => {});
-    await serverEnded;
-  }
-  if (abort.signal.reason !== serverIsGone) return 0;
-  const { how } = await serverEnded;
-  throw new CommandError(
-    `The server ended ${how}, and the agent with it; see the log above, then start anew`,
-    {
-      exitCode: 1,
-    },
+  limitToAgentRights();
+  const agent = new UpChild("agent", agentArguments(options));
+  limitToServerRights();
+  const server = new UpChild("server", ["--state", serverFolder, "--config", configFile], user);
+  using _hangup = onHangup(() => void agent.tell("reload"));
+  for (const child of [agent, server]) void child.ended.then(() => abort.abort(child));
+  const ending = aborted(abort.signal).then(() => endAll(agent, server, logger));
+  let ready = false;
+  await bringTogether(agent, server, options).then(
+    (together) => ready = together,
+    (error) => abort.abort(error),
   );
+  await ending;
+  const { reason } = abort.signal;
+  if (interrupted) return 0;
+  if (!(reason instanceof UpChild)) throw reason;
+  const { code, how } = await reason.ended;
+  // It has said itself why it cannot start.
+  if (!ready) return code || 1;
+  const other = reason === server ? agent : server;
+  throw new CommandError(
+    `The ${reason.name} ended ${how}, and the ${other.name} with it; see the log above, then start anew`,
+    { exitCode: 1 },
+  );
+}
+
+/** The agent first: it sends to the server what its tasks took until now. */
+async function endAll(agent: UpChild, server: UpChild, logger: Logger): Promise<void> {
+  for (const child of [agent, server]) {
+    if (!await child.end()) logger.warn("A process of up does not end; kill it", { process: child.name });
+  }
+}
+
+/** Waits until the backend serves and the agent watches. False when one of them has ended before. */
+async function bringTogether(agent: UpChild, server: UpChild, { config, open }: UpOptions): Promise<boolean> {
+  const folder = config.stateFolder;
+  const loginUrl = await server.firstLine();
+  if (loginUrl === undefined) return await server.ended.then(() => false);
+  const { origin: url, searchParams } = new URL(loginUrl);
+  const token = await readAgentToken(`${folder}/server/tokens`);
+  await leaveForClients(folder, url, searchParams.get("token") ?? "");
+  const mayOpen = open && Deno.uid() !== 0;
+  leaveRoot();
+  await agent.tell(`backend ${url} ${token}`);
+  if (await agent.firstLine() === undefined) return await agent.ended.then(() => false);
+  printLine(`ready: open ${loginUrl}`);
+  if (mayOpen) openInBrowser(loginUrl);
+  return true;
+}
+
+/** What the agent needs to find the same settings as this process, now and when it reads them anew. */
+function agentArguments({ config, flags }: UpOptions): string[] {
+  const { config: configFile, logFormat, logLevel } = flags;
+  return [
+    ...["--state", config.stateFolder],
+    ...(configFile === undefined ? [] : ["--config", configFile]),
+    ...(logFormat === undefined ? [] : ["--log-format", logFormat]),
+    ...(logLevel === undefined ? [] : ["--log-level", logLevel]),
+  ];
 }
 
 /** From the file that the server makes at its first start: we write nothing where another user could lay links. */
@@ -90,42 +125,15 @@ async function writeServerConfig(config: Config, path: string): Promise<void> {
   await writeWhole(path, new TextEncoder().encode(JSON.stringify(source, null, 2)), 0o644);
 }
 
-function startServer(
-  stateFolder: string,
-  configFile: string,
-  user: { uid: number; gid: number } | undefined,
-): Deno.ChildProcess {
-  const [command, ...args] = selfCommand([
-    "server",
-    "--lifeline",
-    "--state",
-    stateFolder,
-    "--config",
-    configFile,
-  ]);
-  return new Deno.Command(command, { args, ...user, stdin: "piped", stdout: "piped" }).spawn();
-}
-
-async function firstLine(stream: ReadableStream<Uint8Array>): Promise<string | undefined> {
-  let text = "";
-  for await (const part of stream.pipeThrough(new TextDecoderStream())) {
-    text += part;
-    const end = text.indexOf("\n");
-    if (end >= 0) return text.slice(0, end);
-  }
-  return undefined;
-}
-
 async function leaveForClients(folder: string, url: string, token: string): Promise<void> {
   for (const [name, text] of [["url", url], ["token", token]] as const) {
     await writeWhole(`${folder}/${name}`, new TextEncoder().encode(`${text}\n`), 0o600);
   }
 }
 
-function announce(loginUrl: string, open: boolean): void {
-  printLine(`ready: open ${loginUrl}`);
+function openInBrowser(loginUrl: string): void {
   const hasDesktop = Deno.env.get("DISPLAY") !== undefined || Deno.env.get("WAYLAND_DISPLAY") !== undefined;
-  if (!open || !hasDesktop || Deno.uid() === 0) return;
+  if (!hasDesktop) return;
   try {
     new Deno.Command("xdg-open", { args: [loginUrl], stdin: "null", stdout: "null", stderr: "null" }).spawn()
       .unref();

@@ -42,7 +42,7 @@ export async function runWatch(options: WatchOptions): Promise<number> {
     }
   }
   const built = await buildAgent({
-    ...{ config, logger, emit, agentId: crypto.randomUUID() },
+    ...{ config, logger, emit, agentId: crypto.randomUUID(), ownPids: [Deno.pid] },
     queue: () => noQueue,
     problems: () => [],
     onStarts: () => {},

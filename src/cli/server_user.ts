@@ -1,7 +1,6 @@
 import type { Logger } from "../../lib/log.ts";
-
-/** The user and group that have no rights on any Linux. */
-const nobody = { uid: 65534, gid: 65534 };
+import type { User } from "../../lib/sys/user.ts";
+import { nobody } from "./up_rights.ts";
 
 /**
  * Chooses the user that the server of `up` runs as: nobody where we are root and nobody can reach program and state;
@@ -10,9 +9,9 @@ const nobody = { uid: 65534, gid: 65534 };
 export async function serverUser(
   stateFolder: string,
   logger: Logger,
-): Promise<{ uid: number; gid: number } | undefined> {
+): Promise<User | undefined> {
   if (Deno.uid() !== 0) return undefined;
-  const closed = [Deno.execPath(), import.meta.dirname ?? "/", stateFolder].map(findClosedFolder)
+  const closed = [...programPlaces(), stateFolder].map(findClosedFolder)
     .find((folder) => folder !== undefined);
   if (closed !== undefined) {
     logger.warn(
@@ -26,6 +25,11 @@ export async function serverUser(
   // Never again once it is nobody's: whoever may write in there could have put a link in our way.
   if ((await Deno.stat(stateFolder)).uid !== nobody.uid) await giveTo(stateFolder);
   return nobody;
+}
+
+/** The files that the server's user has to reach to run this program. */
+function programPlaces(): string[] {
+  return [Deno.execPath(), import.meta.filename ?? "/"];
 }
 
 /** The first folder above `path` that other users may not enter. */

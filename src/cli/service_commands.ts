@@ -1,5 +1,8 @@
 import { type Command, Option } from "commander";
+import { dropNativePermissions } from "../backend/server_permissions.ts";
 import { CommandError } from "./command_error.ts";
+import { keepAgentRights } from "./agent_rights.ts";
+import { Lifeline } from "./lifeline.ts";
 import { type ConfigFlags, loadConfig } from "./load_config.ts";
 import type { ProfileFormat, ServiceOptions } from "./options.ts";
 import { collectPids, collectValues, parseFrequency, parseSeconds } from "./parse_option.ts";
@@ -22,11 +25,12 @@ Examples:
     .action(async (options: { open: boolean }, command: Command) => {
       const service = await readServiceOptions(command);
       const { runUp } = await import("./run_up.ts");
-      end(await runUp({ ...service, open: options.open }));
+      end(await runUp({ ...service, open: options.open, flags: command.optsWithGlobals() }));
     });
 
   addBackendOptions(program.command("agent"))
     .description("watch this host and report to a backend")
+    .addOption(new Option("--lifeline").hideHelp())
     .addHelpText(
       "after",
       `
@@ -34,15 +38,17 @@ Examples:
   sudo stakeout agent --backend https://stakeout.example:7471 --token-file /etc/stakeout/token
   sudo stakeout agent --config /etc/stakeout/stakeout.yaml`,
     )
-    .action(async (_options: unknown, command: Command) => {
+    .action(async (options: { lifeline?: boolean }, command: Command) => {
+      keepAgentRights();
+      const lifeline = holdLifeline(options);
       const service = await readServiceOptions(command);
-      if (service.config.backend.url === "") {
+      if (service.config.backend.url === "" && lifeline.lifeline === undefined) {
         throw new CommandError("No backend is given; add --backend URL, or run stakeout up or watch", {
           exitCode: 2,
         });
       }
       const { runAgent } = await import("./run_agent.ts");
-      end(await runAgent(service));
+      end(await runAgent({ ...service, ...lifeline }));
     });
 
   addListenOptions(program.command("server"))
@@ -56,9 +62,11 @@ Examples:
   stakeout server --listen 0.0.0.0:7471 --tls-cert /etc/stakeout/cert.pem --tls-key /etc/stakeout/key.pem`,
     )
     .action(async (options: { lifeline?: boolean }, command: Command) => {
+      dropNativePermissions();
+      const lifeline = holdLifeline(options);
       const service = await readServiceOptions(command);
       const { runServer } = await import("./run_server.ts");
-      end(await runServer({ ...service, lifeline: options.lifeline ?? false }));
+      end(await runServer({ ...service, ...lifeline }));
     });
 
   program.command("watch")
@@ -136,6 +144,11 @@ Examples:
         }),
       );
     });
+}
+
+/** From the first moment on, so that no signal of the terminal ends a child of `up` before `up` does. */
+function holdLifeline({ lifeline }: { lifeline?: boolean }): { lifeline?: Lifeline } {
+  return lifeline ? { lifeline: new Lifeline() } : {};
 }
 
 async function readServiceOptions(command: Command): Promise<ServiceOptions> {

@@ -14,3 +14,9 @@ export function onEndSignal(end: (signal: "SIGINT" | "SIGTERM") => void): Dispos
   Deno.addSignalListener("SIGTERM", terminate);
   return { [Symbol.dispose]: dispose };
 }
+
+/** Waits until the signal aborts. */
+export async function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  await new Promise((resolve) => signal.addEventListener("abort", resolve, { once: true }));
+}

@@ -1,27 +1,9 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
-import { expectGone, isRunning, listHeldObjects, listTree } from "../support/bpf_objects.ts";
-import { type RunningStakeout, runStakeout, startStakeout } from "../support/stakeout.ts";
+import { runStakeout } from "../support/stakeout.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
-import { waitFor } from "../support/wait.ts";
-
-function upArguments(state: string, listen = "127.0.0.1:0"): string[] {
-  return ["up", "--state", state, "--listen", listen, "--no-open"];
-}
-
-/** Starts `up` and waits until it watches. */
-async function startUp(state: string): Promise<{ up: RunningStakeout; serverPid: number }> {
-  const up = startStakeout(upArguments(state));
-  await up.waitForLine(/^ready: open http/);
-  const [serverPid] = listTree(up.pid).slice(1);
-  assert.ok(serverPid !== undefined);
-  return { up, serverPid };
-}
-
-function readStatus(pid: number, field: string): string {
-  return new RegExp(`^${field}:\\s+(.*)$`, "m").exec(Deno.readTextFileSync(`/proc/${pid}/status`))![1]!;
-}
+import { startUp, upArguments } from "../support/up.ts";
 
 /** Runs `up` where it cannot start, and returns its only line. */
 async function refusal(args: string[]): Promise<string> {
@@ -33,41 +15,6 @@ async function refusal(args: string[]): Promise<string> {
   assert.match(said[0]!, /^error: .+; .+$/);
   return said[0]!;
 }
-
-testAsRoot(
-  "up runs its server as nobody without capabilities, and ends both within 5 s when it is interrupted",
-  async () => {
-    await using folder = await makeTestFolder("up");
-    const { up, serverPid } = await startUp(`${folder.path}/state`);
-    await using _up = up;
-    assert.equal(readStatus(serverPid, "Uid").split("\t")[1], "65534");
-    assert.match(readStatus(serverPid, "CapEff"), /^0+$/);
-    const held = listHeldObjects(up.pid);
-    assert.ok(held.programs.length > 0);
-    up.kill("SIGINT");
-    assert.equal(await up.ended(5), 0);
-    await expectGone(held);
-  },
-);
-
-testAsRoot("neither process of up outlives the other when one is killed", async () => {
-  await using folder = await makeTestFolder("up");
-  const state = `${folder.path}/state`;
-  const { up, serverPid } = await startUp(state);
-  await using _up = up;
-  const held = listHeldObjects(up.pid);
-  up.kill("SIGKILL");
-  await up.ended();
-  assert.ok(await waitFor(() => !isRunning(serverPid) || undefined, 5), "the server outlived the agent");
-  await expectGone(held);
-
-  // The same state is taken up again.
-  const next = await startUp(state);
-  await using again = next.up;
-  Deno.kill(next.serverPid, "SIGKILL");
-  assert.equal(await again.ended(5), 1);
-  await again.waitForLine(/^error: The server ended by SIGKILL, .*; /);
-});
 
 testAsRoot(
   "up says in one line why it cannot start, and leaves what runs alone, when port or state are taken",

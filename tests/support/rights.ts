@@ -1,0 +1,35 @@
+/** What one thread may do. */
+export interface ThreadRights {
+  readonly tid: number;
+  /** Real, effective, saved and file system's, where they are all the same; else all four. */
+  readonly uid: string;
+  readonly effective: bigint;
+  readonly permitted: bigint;
+  readonly bounding: bigint;
+  readonly noNewPrivileges: boolean;
+}
+
+/** The capabilities of design.md's table, by their bits: DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF. */
+export const fourCapabilities = maskOf(2, 19, 38, 39);
+/** And SYSLOG, which shows kernel addresses. */
+export const agentCapabilities = fourCapabilities | maskOf(34);
+
+/** Reads the rights of every thread of a process, since the kernel gives them to threads. */
+export function readThreadRights(pid: number): ThreadRights[] {
+  return [...Deno.readDirSync(`/proc/${pid}/task`)].map(({ name }) => {
+    const status = Deno.readTextFileSync(`/proc/${pid}/task/${name}/status`);
+    const field = (key: string) => new RegExp(`^${key}:\\s+(.*)$`, "m").exec(status)![1]!;
+    return {
+      tid: Number(name),
+      uid: [...new Set(field("Uid").split("\t"))].join(" "),
+      effective: BigInt(`0x${field("CapEff")}`),
+      permitted: BigInt(`0x${field("CapPrm")}`),
+      bounding: BigInt(`0x${field("CapBnd")}`),
+      noNewPrivileges: field("NoNewPrivs") === "1",
+    };
+  });
+}
+
+function maskOf(...bits: number[]): bigint {
+  return bits.reduce((mask, bit) => mask | 1n << BigInt(bit), 0n);
+}
