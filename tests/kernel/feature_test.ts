@@ -2,18 +2,16 @@ import assert from "node:assert/strict";
 import { NotSupportedError } from "../../lib/bpf/error.ts";
 import { FeatureProbe, features } from "../../lib/bpf/feature.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
+import { nobodyWith } from "../support/rights.ts";
 import { libbpf } from "./harness.ts";
 import { withoutLeaks } from "./leak_check.ts";
 
 /** Runs tests/kernel/rights_reader.ts as nobody with these capabilities alone, and returns its lines. */
 async function runAsNobody(capabilities: string[]): Promise<string[]> {
-  const list = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
-  const rights = [`--inh-caps=${list}`, `--ambient-caps=${list}`, `--bounding-set=${list}`, "--no-new-privs"];
-  const { stdout } = await new Deno.Command("setpriv", {
-    args: [
-      ...["--reuid=65534", "--regid=65534", "--clear-groups", ...rights],
-      ...[`${repositoryRoot}/scripts/deno`, "run", "-A", `${repositoryRoot}/tests/kernel/rights_reader.ts`],
-    ],
+  const [command, ...rights] = nobodyWith(capabilities);
+  const reader = `${repositoryRoot}/tests/kernel/rights_reader.ts`;
+  const { stdout } = await new Deno.Command(command!, {
+    args: [...rights, `${repositoryRoot}/scripts/deno`, "run", "-A", reader],
     stderr: "inherit",
   }).output();
   return new TextDecoder().decode(stdout).trim().split("\n");

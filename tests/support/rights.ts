@@ -9,10 +9,12 @@ export interface ThreadRights {
   readonly noNewPrivileges: boolean;
 }
 
-/** The capabilities of design.md's table, by their bits: DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF. */
-export const fourCapabilities = maskOf(2, 19, 38, 39);
-/** And SYSLOG, which shows kernel addresses. */
-export const agentCapabilities = fourCapabilities | maskOf(34);
+/** What an agent cannot do without, as setpriv names them. */
+export const fourCapabilities = ["bpf", "perfmon", "sys_ptrace", "dac_read_search"];
+/** The same by their bits. */
+export const fourCapabilitiesMask = maskOf(2, 19, 38, 39);
+/** And CAP_SYSLOG, which shows kernel addresses. */
+export const agentCapabilities = fourCapabilitiesMask | maskOf(34);
 
 /** Reads the rights of every thread of a process, since the kernel gives them to threads. */
 export function readThreadRights(pid: number): ThreadRights[] {
@@ -32,4 +34,17 @@ export function readThreadRights(pid: number): ThreadRights[] {
 
 function maskOf(...bits: number[]): bigint {
   return bits.reduce((mask, bit) => mask | 1n << BigInt(bit), 0n);
+}
+
+/** The user and group that have no rights on any Linux. */
+export const nobody = 65534;
+
+/** The command that runs another as nobody with these capabilities (`"bpf"`) alone, the way systemd gives them. */
+export function nobodyWith(capabilities: readonly string[]): string[] {
+  const list = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
+  const rights = [`--inh-caps=${list}`, `--ambient-caps=${list}`, `--bounding-set=${list}`];
+  return [
+    "setpriv",
+    ...[`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", ...rights, "--no-new-privs"],
+  ];
 }

@@ -27,12 +27,16 @@ export class SplitHost {
     return server;
   }
 
-  /** Starts the agent; its temporary folder is `tmp`, which the agent has to leave empty. */
-  async startAgent(): Promise<RunningStakeout> {
+  /**
+   * Starts the agent, under another command if one is given; its temporary folder is `tmp`, which the agent has to
+   * leave empty.
+   */
+  async startAgent(under: readonly string[] = []): Promise<RunningStakeout> {
     await Deno.mkdir(`${this.folder}/tmp`, { recursive: true });
     const reporting = ["--backend", this.url, "--token-file", `${this.folder}/agent_token`];
     return startStakeout(["agent", ...reporting, "--state", `${this.folder}/agent`], {
       env: { TMPDIR: `${this.folder}/tmp` },
+      under,
     });
   }
 

@@ -4,8 +4,8 @@ import { sleep, waitFor } from "./wait.ts";
 /** How a command is run. */
 export interface StakeoutOptions {
   readonly env?: Record<string, string>;
-  /** Runs as this user, without any capability. */
-  readonly uid?: number;
+  /** A command that runs it, such as {@linkcode nobodyWith} or `unshare`. */
+  readonly under?: readonly string[];
 }
 
 /** A command that came to its end. */
@@ -32,19 +32,14 @@ export interface RunningStakeout extends AsyncDisposable {
 const executable = Deno.env.get("STAKEOUT_TEST_EXECUTABLE");
 
 /** The command line that runs the program from source, without the set-up that scripts/stakeout does, or the executable. */
-export function stakeoutCommand(args: readonly string[], uid?: number): [string, ...string[]] {
-  const asUser = uid === undefined ? [] : [
-    "setpriv",
-    `--reuid=${uid}`,
-    `--regid=${uid}`,
-    "--clear-groups",
-    "--bounding-set=-all",
-    "--no-new-privs",
-  ];
+export function stakeoutCommand(
+  args: readonly string[],
+  under: readonly string[] = [],
+): [string, ...string[]] {
   if (executable !== undefined) {
-    // Another user may mount nothing; it gets the executable as it lies there.
+    // Under another program it may have no right to mount: it gets the executable as it lies there.
     const inRoot = [`${repositoryRoot}/scripts/minimal_root`, "--volume", "/tmp"];
-    return [...asUser.length > 0 ? asUser : inRoot, executable, ...args] as [string, ...string[]];
+    return [...under.length > 0 ? under : inRoot, executable, ...args] as [string, ...string[]];
   }
   const run = [
     "run",
@@ -55,7 +50,7 @@ export function stakeoutCommand(args: readonly string[], uid?: number): [string,
     "--config",
     `${repositoryRoot}/deno.json`,
   ];
-  return [...asUser, `${repositoryRoot}/scripts/deno`, ...run, `${repositoryRoot}/main.ts`, ...args] as [
+  return [...under, `${repositoryRoot}/scripts/deno`, ...run, `${repositoryRoot}/main.ts`, ...args] as [
     string,
     ...string[],
   ];
@@ -63,7 +58,7 @@ export function stakeoutCommand(args: readonly string[], uid?: number): [string,
 
 /** Starts a command, with nothing of this user's settings. */
 export function startStakeout(args: readonly string[], options: StakeoutOptions = {}): RunningStakeout {
-  const [command, ...rest] = stakeoutCommand(args, options.uid);
+  const [command, ...rest] = stakeoutCommand(args, options.under);
   const child = new Deno.Command(command, {
     args: rest,
     clearEnv: true,
@@ -115,7 +110,7 @@ export async function runStakeout(
   args: readonly string[],
   { seconds = 30, ...options }: StakeoutOptions & { seconds?: number } = {},
 ): Promise<Outcome> {
-  const [command, ...rest] = stakeoutCommand(args, options.uid);
+  const [command, ...rest] = stakeoutCommand(args, options.under);
   const { code, stdout, stderr } = await new Deno.Command("timeout", {
     args: ["--signal=KILL", String(seconds), command, ...rest],
     clearEnv: true,

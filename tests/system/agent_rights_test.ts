@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
-import { agentCapabilities, readThreadRights } from "../support/rights.ts";
+import { policyText } from "../support/policy_text.ts";
+import { sumFolded } from "../support/pprof_top.ts";
+import {
+  agentCapabilities,
+  fourCapabilities,
+  fourCapabilitiesMask,
+  nobody,
+  nobodyWith,
+  readThreadRights,
+} from "../support/rights.ts";
 import { SplitHost } from "../support/split_host.ts";
+import { compileTarget, startTarget } from "../support/target.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 
@@ -21,5 +31,42 @@ testAsRoot(
       });
     }
     assert.equal(Deno.readTextFileSync(`/proc/${agent.pid}/comm`), "stakeout\n");
+  },
+);
+
+testAsRoot(
+  "an agent with four capabilities and no other right watches, trips, and names the functions of root's own program",
+  async () => {
+    await using folder = await makeTestFolder("rights");
+    const host = new SplitHost(folder.path);
+    // Nobody else may enter the folder or read the file.
+    const closed = `${folder.path}/closed`;
+    await Deno.mkdir(closed, { mode: 0o700 });
+    await compileTarget("burn", `${closed}/burn`);
+    await Deno.chmod(`${closed}/burn`, 0o700);
+    await Deno.mkdir(`${folder.path}/agent`, { mode: 0o700 });
+    await Deno.chown(`${folder.path}/agent`, nobody, nobody);
+    await using _server = await host.startServer();
+    await host.apply(policyText("hot", `${closed}/burn`, { duration: "6s" }));
+    await using agent = await host.startAgent(nobodyWith(fourCapabilities));
+    await agent.waitForLine(/msg="Policies are in step/);
+    await using target = await startTarget(`${closed}/burn`, "1");
+    await agent.waitForLine(/msg="Task started" .*policy=hot/);
+    for (const { uid, effective, permitted, bounding } of readThreadRights(agent.pid)) {
+      assert.deepEqual({ uid, effective, permitted, bounding }, {
+        ...{ uid: `${nobody}`, effective: fourCapabilitiesMask },
+        ...{ permitted: fourCapabilitiesMask, bounding: fourCapabilitiesMask },
+      });
+    }
+    const task = await host.waitForFinalTask(30);
+    assert.deepEqual([task.state, task.processes.map(({ pid }) => pid)], ["done", [target.pid]]);
+    assert.equal(task.loss!.taken, task.loss!.stored + task.loss!.lostKernel + task.loss!.lostAgent);
+    const folded = await host.run("task", "export", task.id, "--format", "folded", "-o", "-");
+    assert.equal(sumFolded(folded), task.loss!.stored);
+    assert.ok(sumFolded(folded) > 99 * 2, folded);
+    assert.match(folded, /^(_start;)?__libc_start[^ ]*;main;burn;descend;outer;inner_a \d+$/m);
+    agent.kill("SIGTERM");
+    assert.equal(await agent.ended(8), 0);
+    assert.deepEqual(agent.lines.filter((line) => /level=error/.test(line)), []);
   },
 );
