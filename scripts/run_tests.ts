@@ -4,6 +4,7 @@
  * tests/allowed_skips.txt counts as failed. Called by scripts/test, which sets the machine up first. Arguments
  * name the suites to run (`ok`, `kernel`, ...); all of them when there is none.
  */
+import { fourCapabilities, nobody, nobodyWith } from "../tests/support/rights.ts";
 import { repositoryRoot } from "./command.ts";
 import { listFiles } from "./files.ts";
 import { parseAllowedSkips, parseTestReport } from "./test_report.ts";
@@ -11,6 +12,8 @@ import { parseAllowedSkips, parseTestReport } from "./test_report.ts";
 interface Suite {
   name: string;
   limitSeconds: number;
+  /** Where the report goes, when not where those of the others do. */
+  report?: string;
   command: (report: string) => string[];
 }
 
@@ -29,8 +32,8 @@ const suites: Suite[] = [{
 for (const [name, limitSeconds] of folders) {
   const files = await listFiles(`tests/${name}`, /_test\.ts$/);
   if (files.length === 0) continue;
-  const command = (report: string) => [deno, "test", "-A", "--no-check", `--junit-path=${report}`, ...files];
-  suites.push({ name, limitSeconds, command });
+  suites.push({ name, limitSeconds, command: (report) => denoTest(report, files) });
+  if (name === "kernel" && Deno.uid() === 0) suites.push(await makeRightsSuite(files));
 }
 
 await Deno.mkdir(results, { recursive: true });
@@ -50,9 +53,28 @@ for (const suite of wanted) {
 say(`${passed} passed, ${failed} failed, ${skipped} skipped`);
 Deno.exit(failed > 0 ? 1 : 0);
 
-async function runSuite({ name, limitSeconds, command }: Suite) {
+/** The kernel tests once more, with an agent's rights alone; those of tests/kernel/admin need CAP_SYS_ADMIN besides. */
+async function makeRightsSuite(files: string[]): Promise<Suite> {
+  for (const place of [`${repositoryRoot}/build/tests/${nobody}`, `${results}/rights`]) {
+    await Deno.mkdir(place, { recursive: true });
+    await Deno.chown(place, nobody, nobody);
+  }
+  const ordinary = files.filter((file) => !file.startsWith("tests/kernel/admin/"));
+  return {
+    name: "rights",
+    limitSeconds: 120,
+    report: `${results}/rights/rights.xml`,
+    command: (report) => [...nobodyWith(fourCapabilities), ...denoTest(report, ordinary)],
+  };
+}
+
+function denoTest(report: string, files: string[]): string[] {
+  return [deno, "test", "-A", "--no-check", `--junit-path=${report}`, ...files];
+}
+
+async function runSuite({ name, limitSeconds, command, report }: Suite) {
   const started = performance.now();
-  const path = `${results}/${name}.xml`;
+  const path = report ?? `${results}/${name}.xml`;
   await Deno.remove(path).catch(() => {});
   // `timeout` leads a process group of its own, so that what a hanging test started ends with it.
   const child = await new Deno.Command("timeout", {

@@ -79,19 +79,3 @@ Deno.test("this program and its children are not listed where they are its own, 
     child.kill("SIGKILL");
     await child.status;
   }));
-
-Deno.test("a pid that is used again is a new process: the old one is gone and nothing of it is kept", async () => {
-  // A pid namespace of its own, where the next pid can be chosen without troubling the host.
-  const { success, stdout, stderr } = await new Deno.Command("unshare", {
-    args: [
-      ...["--pid", "--fork", "--kill-child", "--mount-proc", `${repositoryRoot}/scripts/deno`, "run", "-A"],
-      ...["--no-check", new URL("reuse_pid.ts", import.meta.url).pathname],
-    ],
-  }).output();
-  assert.ok(success, new TextDecoder().decode(stderr));
-  const { first, second, gone, appeared } = JSON.parse(new TextDecoder().decode(stdout));
-  assert.equal(first.pid, second.pid);
-  assert.notEqual(first.id, second.id);
-  assert.deepEqual([first.service, second.service], ["first", "second"]);
-  assert.deepEqual([gone, appeared], [[first.id], [second.id]]);
-});

@@ -5,7 +5,8 @@ import { compileBpf } from "../../scripts/build_bpf.ts";
 import { repositoryRoot, runCommand } from "../../scripts/command.ts";
 import { layouts } from "../../src/gen/records.ts";
 
-const output = `${repositoryRoot}/build/tests`;
+/** Every user's own: what another one built cannot be built anew. */
+const output = `${repositoryRoot}/build/tests/${Deno.uid()}`;
 const sources = `${repositoryRoot}/tests/programs`;
 
 /** libbpf, opened once for all tests of a file. */

@@ -4,7 +4,10 @@ import type { Libbpf } from "../../lib/bpf/libbpf.ts";
 /** The kernel frees programs and maps some grace periods after their last user is gone. */
 const PATIENCE_MS = 5000;
 
-/** What BPF leaves in a kernel: ids of programs, maps and links on the whole host, and this process's fds and mappings. */
+/**
+ * What BPF leaves in a kernel: ids of programs, maps and links on the whole host, and this process's fds and mappings.
+ * The kernel lists the ids to root alone; for others the sets are empty.
+ */
 export interface KernelObjects {
   readonly programs: ReadonlySet<number>;
   readonly maps: ReadonlySet<number>;

@@ -39,12 +39,15 @@ function maskOf(...bits: number[]): bigint {
 /** The user and group that have no rights on any Linux. */
 export const nobody = 65534;
 
-/** The command that runs another as nobody with these capabilities (`"bpf"`) alone, the way systemd gives them. */
+/**
+ * The command that runs another as nobody with these capabilities (`"bpf"`) alone, the way systemd gives them. Who is not
+ * root cannot change the user or limit what may be gained later, and keeps both.
+ */
 export function nobodyWith(capabilities: readonly string[]): string[] {
   const list = ["-all", ...capabilities.map((name) => `+${name}`)].join(",");
-  const rights = [`--inh-caps=${list}`, `--ambient-caps=${list}`, `--bounding-set=${list}`];
+  const user = [`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", `--bounding-set=${list}`];
   return [
-    "setpriv",
-    ...[`--reuid=${nobody}`, `--regid=${nobody}`, "--clear-groups", ...rights, "--no-new-privs"],
+    ...["setpriv", `--inh-caps=${list}`, `--ambient-caps=${list}`, "--no-new-privs"],
+    ...(Deno.uid() === 0 ? user : []),
   ];
 }

@@ -2,12 +2,12 @@
  * Runs in a pid namespace of its own: starts two processes one after the other under the same pid and prints what
  * discovery made of them.
  */
-import { readExe } from "../../lib/procfs/process.ts";
-import { repositoryRoot } from "../../scripts/command.ts";
-import { Discovery } from "../../src/agent/discovery.ts";
-import { processLayout, ProcessSnapshots } from "../../src/agent/probe/process_snapshot.ts";
-import { ProcessTable } from "../../src/agent/process_table.ts";
-import { libbpf, sleep } from "./harness.ts";
+import { readExe } from "../../../lib/procfs/process.ts";
+import { repositoryRoot } from "../../../scripts/command.ts";
+import { Discovery } from "../../../src/agent/discovery.ts";
+import { processLayout, ProcessSnapshots } from "../../../src/agent/probe/process_snapshot.ts";
+import { ProcessTable } from "../../../src/agent/process_table.ts";
+import { libbpf, sleep } from "../harness.ts";
 
 const pid = 5003;
 const program = Deno.readFileSync(`${repositoryRoot}/build/bpf/process.bpf.o`);

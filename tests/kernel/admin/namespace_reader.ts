@@ -1,9 +1,9 @@
 /** Run by pid_namespace_test.ts inside a new pid namespace: prints what iterator, /proc and profiler say there. */
-import { BpfIterator } from "../../lib/bpf/iterator.ts";
-import { attach } from "../../lib/bpf/link.ts";
-import { decodeProcessEvent, layouts } from "../../src/gen/records.ts";
-import { openBuilt, sleep, startTarget } from "./harness.ts";
-import { Sampler } from "./sampler.ts";
+import { BpfIterator } from "../../../lib/bpf/iterator.ts";
+import { attach } from "../../../lib/bpf/link.ts";
+import { decodeProcessEvent, layouts } from "../../../src/gen/records.ts";
+import { openBuilt, sleep, startTarget } from "../harness.ts";
+import { Sampler } from "../sampler.ts";
 
 const object = openBuilt("process");
 await object.load();
