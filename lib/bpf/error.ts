@@ -30,18 +30,28 @@ export class BpfError extends Error {
   }
 }
 
-/** This kernel or these rights cannot do it: named with what it takes. What tests skip on. */
+/** What a {@linkcode NotSupportedError} may say beyond what is missing. */
+export interface NotSupportedDetails extends ErrorOptions {
+  /** What to do, in the imperative and without a period: `"run Linux 6.1 or newer"`. */
+  readonly fix?: string;
+}
+
+/** This kernel or these rights cannot do it: named with what it takes, and the fix. What tests skip on. */
 export class NotSupportedError extends Error {
   override readonly name = "NotSupportedError";
   /** `"ring buffer"`. */
   readonly feature: string;
   /** What it takes, as a noun: `"Linux 5.8"`, `"CAP_BPF"`. */
   readonly needs: string;
+  /** What to do; `""` where nothing is known to help. */
+  readonly fix: string;
 
-  constructor(feature: string, needs: string, options?: ErrorOptions) {
-    super(`This host cannot use ${feature}: it needs ${needs}`, options);
+  constructor(feature: string, needs: string, details: NotSupportedDetails = {}) {
+    const fix = details.fix ?? "";
+    super(`This host cannot use ${feature}: it needs ${needs}${fix === "" ? "" : `; ${fix}`}`, details);
     this.feature = feature;
     this.needs = needs;
+    this.fix = fix;
   }
 }
 

@@ -16,7 +16,15 @@ Deno.test("summarizeVerifierLog() returns the last line before the statistics", 
   assert.equal(summarizeVerifierLog("x".repeat(1000)).length, 200);
 });
 
-Deno.test("NotSupportedError names the feature and what it takes", () => {
+Deno.test("NotSupportedError names the feature, what it takes and what to do", () => {
   const error = new NotSupportedError("ring buffer", "Linux 5.8");
   assert.equal(error.message, "This host cannot use ring buffer: it needs Linux 5.8");
+  assert.deepEqual([error.name, error.feature, error.needs, error.fix], [
+    "NotSupportedError",
+    "ring buffer",
+    "Linux 5.8",
+    "",
+  ]);
+  const fixable = new NotSupportedError("BPF", "CAP_BPF", { fix: "grant it" });
+  assert.equal(fixable.message, "This host cannot use BPF: it needs CAP_BPF; grant it");
 });

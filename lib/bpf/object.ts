@@ -4,6 +4,7 @@ import { encodeCString } from "../sys/c_string.ts";
 import { errno } from "../sys/syscall.ts";
 import { explainRefusal } from "./capability_hint.ts";
 import { BpfError } from "./error.ts";
+import { FeatureProbe } from "./feature.ts";
 import type { Libbpf } from "./libbpf.ts";
 import { BpfMap } from "./map.ts";
 import type { BpfProgram } from "./program.ts";
@@ -120,7 +121,8 @@ export class BpfObject {
   /**
    * Makes the maps and has the kernel verify the programs, on a pool thread. Once only.
    *
-   * @throws {BpfError} when the kernel refuses, with the verifier's log.
+   * @throws {NotSupportedError} when the kernel refuses and this host lacks a feature that says why.
+   * @throws {BpfError} when it refuses otherwise, with the verifier's log.
    */
   async load(): Promise<void> {
     this.#requireNotLoaded();
@@ -129,7 +131,9 @@ export class BpfObject {
     this.#loading = undefined;
     if (result !== 0) {
       const log = new TextDecoder().decode(this.#verifierLog.subarray(0, this.#verifierLog.indexOf(0)));
-      throw new BpfError(`load ${this.name}`, result, { verifierLog: log, hint: explainRefusal(result) });
+      const hint = log === "" ? explainRefusal(result) : "";
+      throw new FeatureProbe(this.#libbpf).firstMissing() ??
+        new BpfError(`load ${this.name}`, result, { verifierLog: log, hint });
     }
     this.#loaded = true;
   }

@@ -45,10 +45,14 @@ export function openCpuClockEvent(cpu: number, frequencyHz: number): number {
   const reason = errno();
   if (reason === EPERM || reason === EACCES) {
     const held = readCapabilities();
-    const needs = held.has("CAP_PERFMON") || held.has("CAP_SYS_ADMIN")
-      ? "perf_event_open(2), which a seccomp filter or security module forbids here"
-      : "CAP_PERFMON";
-    throw new NotSupportedError("CPU sampling", needs);
+    const entitled = held.has("CAP_PERFMON") || held.has("CAP_SYS_ADMIN");
+    throw entitled
+      ? new NotSupportedError(
+        "CPU sampling",
+        "perf_event_open(2), which a seccomp filter or security module forbids here",
+        { fix: "allow perf_event_open(2) in the seccomp profile of the container or service" },
+      )
+      : new NotSupportedError("CPU sampling", "CAP_PERFMON", { fix: "run as root, or grant it" });
   }
   const fix = reason === ENODEV ? ` (CPU ${cpu} is offline)` : "";
   throw new Error(`Cannot open a CPU clock event on CPU ${cpu}: ${errnoText(reason)}${fix}`);

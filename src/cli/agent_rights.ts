@@ -13,11 +13,13 @@ export const agentCapabilities: ReadonlySet<CapabilityName> = new Set([
 /**
  * Gives up every right an agent does not need. Capabilities belong to threads and the runtime has several, so a root
  * process limits what may be gained and executes itself anew: it does not come back from here then. Returns when there
- * is nothing to give up. Call it first, before anything from outside is read.
+ * is nothing to give up, or no right to. Call it first, before anything from outside is read.
  */
 export function keepAgentRights(): void {
   const held = readCapabilities();
   if (Deno.uid() !== 0 || [...held].every((name) => agentCapabilities.has(name))) return;
+  // A container may have been left rights, but not the one to give them up.
+  if (!held.has("CAP_SETPCAP")) return;
   limitCapabilities(agentCapabilities);
   executeAnew();
 }

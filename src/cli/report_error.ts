@@ -10,6 +10,9 @@ export interface ErrorReport {
   exitCode: number;
 }
 
+/** What may be there again the next time; any other refusal of a program is this host's way. */
+const shortages = ["ENOMEM", "EMFILE", "ENFILE", "EAGAIN"];
+
 /** Turns whatever a command threw into lines for people. `usage` is the help to point at, `stakeout watch --help`. */
 export function describeError(error: unknown, usage: string): ErrorReport {
   if (error instanceof CommandError) {
@@ -18,13 +21,12 @@ export function describeError(error: unknown, usage: string): ErrorReport {
   // Connect wraps whatever an interceptor throws, and ours throws what is to be said.
   if (error instanceof Error && error.cause instanceof CommandError) return describeError(error.cause, usage);
   if (error instanceof CommanderError) return describeUsage(error, usage);
-  if (error instanceof NotSupportedError) return { lines: [error.message], exitCode: 3 };
+  if (error instanceof NotSupportedError) {
+    return { lines: [error.message + (error.fix === "" ? "; see stakeout doctor" : "")], exitCode: 3 };
+  }
   if (error instanceof BpfError) {
-    const denied = error.errno === "EPERM" || error.errno === "EACCES";
-    const fix = denied
-      ? "; run as root, or see stakeout doctor for the missing capability"
-      : "; see stakeout doctor";
-    return { lines: [error.message + fix], exitCode: denied ? 3 : 1 };
+    const refused = /^(load|attach) /.test(error.operation) && !shortages.includes(error.errno);
+    return { lines: [`${error.message}; see stakeout doctor`], exitCode: refused ? 3 : 1 };
   }
   if (error instanceof Deno.errors.AddrInUse) {
     return {

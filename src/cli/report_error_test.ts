@@ -27,8 +27,16 @@ Deno.test("describeError() gives usage errors their fix and exit code 2", () => 
 
 Deno.test("describeError() ends with 3 when this host cannot do it and with 1 otherwise", () => {
   assert.equal(describeError(new NotSupportedError("ring buffer", "Linux 5.8"), usage).exitCode, 3);
-  assert.equal(describeError(new BpfError("load on_cpu", 1), usage).exitCode, 3);
-  assert.equal(describeError(new BpfError("load on_cpu", 12), usage).exitCode, 1);
+  const [EPERM, ENOMEM, EINVAL] = [1, 12, 22];
+  for (const refusal of [EPERM, EINVAL]) {
+    assert.equal(describeError(new BpfError("load on_cpu", refusal), usage).exitCode, 3);
+  }
+  assert.equal(describeError(new BpfError("load on_cpu", ENOMEM), usage).exitCode, 1);
+  assert.equal(describeError(new BpfError("read an iterator", EINVAL), usage).exitCode, 1);
+  const fixable = new NotSupportedError("BPF", "CAP_BPF", { fix: "grant it" });
+  assert.deepEqual(describeError(fixable, usage).lines, [
+    "This host cannot use BPF: it needs CAP_BPF; grant it",
+  ]);
   assert.equal(describeError(new Error("x"), usage).exitCode, 1);
   assert.deepEqual(describeError("thrown text", usage), { lines: ["thrown text"], exitCode: 1 });
   const several = new CommandError("a", { exitCode: 2, more: ["b"] });

@@ -57,7 +57,8 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   const outcome = await profiler.run(task, (chunk) => Promise.resolve(merger.add(chunk)), abort.signal);
   line.clear();
   if (outcome.state === "failed") {
-    throw new CommandError(`${outcome.message}; see stakeout doctor`, { exitCode: 3 });
+    const fix = outcome.message.includes("; ") ? "" : "; see stakeout doctor";
+    throw new CommandError(outcome.message + fix, { exitCode: 3 });
   }
 
   const name = processes.map(({ name, pid }) => `${name} (${pid})`).join(", ");

@@ -1,6 +1,6 @@
 import type { Logger } from "../../lib/log.ts";
 import type { User } from "../../lib/sys/user.ts";
-import { nobody } from "./up_rights.ts";
+import { canBecomeNobody, nobody } from "./up_rights.ts";
 
 /**
  * Chooses the user that the server of `up` runs as: nobody where we are root and nobody can reach program and state;
@@ -11,6 +11,10 @@ export async function serverUser(
   logger: Logger,
 ): Promise<User | undefined> {
   if (Deno.uid() !== 0) return undefined;
+  if (!canBecomeNobody()) {
+    logger.warn("The server keeps this user: to become another, grant CAP_SETUID, CAP_SETGID and CAP_CHOWN");
+    return undefined;
+  }
   const closed = [...programPlaces(), stateFolder].map(findClosedFolder)
     .find((folder) => folder !== undefined);
   if (closed !== undefined) {

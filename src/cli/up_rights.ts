@@ -1,25 +1,43 @@
-import { clearAmbientCapabilities, limitCapabilities } from "../../lib/sys/capability.ts";
+import {
+  type CapabilityName,
+  clearAmbientCapabilities,
+  limitCapabilities,
+  readCapabilities,
+} from "../../lib/sys/capability.ts";
 import { becomeUser, type User } from "../../lib/sys/user.ts";
 import { agentCapabilities } from "./agent_rights.ts";
 
 /** The user and group that have no rights on any Linux. */
 export const nobody: User = { uid: 65534, gid: 65534 };
 
+/** What it takes to start a process as nobody, give it its folder, and become nobody oneself. */
+const neededToChangeUser: readonly CapabilityName[] = ["CAP_SETUID", "CAP_SETGID", "CAP_CHOWN"];
+
+/** Whether this process can hand work over to nobody: root can, but not root in a container that was left no such right. */
+export function canBecomeNobody(): boolean {
+  const held = readCapabilities();
+  return Deno.uid() === 0 && neededToChangeUser.every((name) => held.has(name));
+}
+
 /**
  * What `up` starts from here on holds an agent's capabilities at most and can gain no other. Limits belong to the thread
  * that starts a process, so they hold in the whole of that process, from its first instruction.
  */
 export function limitToAgentRights(): void {
-  if (Deno.uid() === 0) limitCapabilities(agentCapabilities);
+  if (canLimit()) limitCapabilities(agentCapabilities);
 }
 
 /** What `up` starts from here on holds no capability and can gain none; as root too, that is as uid 0. */
 export function limitToServerRights(): void {
-  if (Deno.uid() === 0) limitCapabilities(new Set());
-  else clearAmbientCapabilities();
+  clearAmbientCapabilities();
+  if (canLimit()) limitCapabilities(new Set());
 }
 
 /** `up` has started all it starts: where it is root it becomes nobody, in every thread and without any capability. */
 export function leaveRoot(): void {
-  if (Deno.uid() === 0) becomeUser(nobody);
+  if (canBecomeNobody()) becomeUser(nobody);
+}
+
+function canLimit(): boolean {
+  return readCapabilities().has("CAP_SETPCAP");
 }
