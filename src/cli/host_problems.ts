@@ -4,7 +4,7 @@ const initialPidNamespace = "pid:[4026531836]";
 /** What works less than it could on this host, one sentence each; asked once, at the start. */
 export function hostProblems(): string[] {
   const problems: string[] = [];
-  if (Deno.readLinkSync("/proc/self/ns/pid") !== initialPidNamespace) {
+  if (!isInHostPidNamespace()) {
     problems.push(
       "Only processes of this pid namespace are seen; run the agent in the host's (hostPID, --pid=host)",
     );
@@ -15,7 +15,17 @@ export function hostProblems(): string[] {
   return problems;
 }
 
-function hasKernelAddresses(): boolean {
+/** Whether all processes of the host can be seen from here. */
+export function isInHostPidNamespace(): boolean {
+  try {
+    return Deno.readLinkSync("/proc/self/ns/pid") === initialPidNamespace;
+  } catch {
+    return false;
+  }
+}
+
+/** Whether the kernel shows this process where its functions lie: it shows zeros to those who may not know. */
+export function hasKernelAddresses(): boolean {
   try {
     using file = Deno.openSync("/proc/kallsyms");
     const start = new Uint8Array(4096);

@@ -1,9 +1,13 @@
+import { Code, ConnectError } from "@connectrpc/connect";
 import { type Clock, systemClock } from "../../../lib/clock.ts";
+import { describeFetchError } from "../../agent/transport.ts";
 import type { Config } from "../../model/config.ts";
 import { findBackendUrl, openBackend } from "../backend_client.ts";
+import { CommandError } from "../command_error.ts";
 import { type Check, passCheck } from "./check.ts";
 
-const waitMs = 1_500;
+/** For both questions together: doctor as a whole is to answer within two seconds. */
+const waitMs = 1_200;
 const skewLimitSeconds = 5;
 
 /** Whether the backend answers, knows the token, and has about the same time. One line when none is set up. */
@@ -14,29 +18,43 @@ export async function checkBackend(config: Config, clock: Clock = systemClock): 
   } catch {
     return [passCheck("backend", "none is set up; watch and record need none")];
   }
+  const token = checkToken(config);
   try {
     const sent = clock.nowUnixMs();
     const answer = await fetch(`${url}/healthz`, {
       signal: AbortSignal.timeout(waitMs),
+      redirect: "manual",
       ...(config.tls.caFile === "" ? {} : { client: trust(config.tls.caFile) }),
     });
     await answer.body?.cancel();
     const skew = checkSkew(answer.headers.get("date"), (sent + clock.nowUnixMs()) / 2);
-    return [passCheck("backend", url), await checkToken(config), skew];
+    return [passCheck("backend", url), await token, skew];
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
+    const late = error instanceof DOMException && error.name === "TimeoutError";
+    const reason = late ? `nothing within ${waitMs / 1000} s` : describeFetchError(error);
     const fix = "check that it runs, and --backend; the agent goes on alone meanwhile";
     return [{ name: "backend", level: "limited", message: `${url} does not answer: ${reason}`, fix }];
   }
 }
 
+/** An agent's token may not list policies, but the backend then says that it knows it. */
 async function checkToken(config: Config): Promise<Check> {
+  const name = "backend token";
   try {
     const backend = await openBackend(config);
     await backend.policies.listPolicies({ limit: 1 }, { timeoutMs: waitMs });
-    return passCheck("backend token", "valid");
+    return passCheck(name, "valid");
   } catch (error) {
-    return toCheck("backend token", error);
+    // Connect wraps whatever an interceptor throws, and ours throws what is to be said.
+    const fault = error instanceof ConnectError && error.cause instanceof CommandError ? error.cause : error;
+    const { code } = ConnectError.from(fault instanceof CommandError ? fault.cause : fault);
+    if (code === Code.PermissionDenied) return passCheck(name, "valid, an agent's");
+    if (code === Code.DeadlineExceeded) {
+      const message = `cannot be told: no answer within ${waitMs / 1000} s`;
+      return { name, level: "limited", message, fix: "see the backend's log" };
+    }
+    const [message, fix] = (fault instanceof Error ? fault.message : String(fault)).split("; ");
+    return { name, level: "limited", message: message!, fix: fix ?? "" };
   }
 }
 
@@ -55,11 +73,6 @@ export function checkSkew(date: string | null, nowUnixMs: number): Check {
     }: charts and tasks shift by that`,
     fix: "synchronize both with NTP",
   };
-}
-
-function toCheck(name: string, error: unknown): Check {
-  const [message, fix] = (error instanceof Error ? error.message : String(error)).split("; ");
-  return { name, level: "limited", message: message!, fix: fix ?? "" };
 }
 
 function trust(caFile: string): Deno.HttpClient {

@@ -1,5 +1,4 @@
-import { BpfError, NotSupportedError } from "../../../lib/bpf/error.ts";
-import { FeatureProbe } from "../../../lib/bpf/feature.ts";
+import { NotSupportedError } from "../../../lib/bpf/error.ts";
 import { type Libbpf, openLibbpf } from "../../../lib/bpf/libbpf.ts";
 import { attach, attachPerfEvent, type Link } from "../../../lib/bpf/link.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
@@ -12,6 +11,7 @@ interface Hook {
   object: string;
   /** Puts the object's program where the agent would. */
   attach(object: BpfObject): Link;
+  level: "limited" | "missing";
   /** What does not work without it. */
   without: string;
 }
@@ -22,6 +22,7 @@ const hooks: readonly Hook[] = [
     name: "task iterator",
     object: "process",
     attach: (object) => attach(object.program("read_processes")),
+    level: "missing",
     without: "no process is seen",
   },
   {
@@ -29,6 +30,7 @@ const hooks: readonly Hook[] = [
     object: "on_cpu",
     attach: (object) =>
       attachPerfEvent(object.program("on_cpu"), openCpuClockEvent(onlineCpus()[0] ?? 0, frequencyHz)),
+    level: "limited",
     without: "no on-CPU profile can be taken",
   },
 ];
@@ -39,39 +41,33 @@ export async function checkBpf(): Promise<Check[]> {
   try {
     libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   } catch (error) {
-    return [toCheck("libbpf", "nothing can be watched", error)];
+    return hooks.map((hook) => failCheck(hook, error));
   }
-  const probe = new FeatureProbe(libbpf);
-  const rights = probe.missing("bpf_rights") ?? probe.missing("kernel_btf");
-  if (rights !== undefined) return [toCheck("BPF programs", "nothing can be watched", rights)];
   const checks: Check[] = [];
   for (const hook of hooks) checks.push(await tryHook(libbpf, hook));
   return checks;
 }
 
-async function tryHook(libbpf: Libbpf, { name, object: file, attach, without }: Hook): Promise<Check> {
+async function tryHook(libbpf: Libbpf, hook: Hook): Promise<Check> {
+  const file = hook.object;
   try {
     const object = openObject(libbpf, readBuiltFile(`bpf/${file}.bpf.o`), { name: file });
     try {
       await object.load();
-      await attach(object).close();
+      await hook.attach(object).close();
     } finally {
       object.close();
     }
-    return passCheck(name, `${file}.bpf.o loaded and attached`);
+    return passCheck(hook.name, `${file}.bpf.o loaded and attached`);
   } catch (error) {
-    return toCheck(name, without, error);
+    return failCheck(hook, error);
   }
 }
 
-function toCheck(name: string, without: string, error: unknown): Check {
-  const reason = error instanceof Error ? error.message : String(error);
-  const [what, fix] = reason.split("; ");
-  const kernel = error instanceof BpfError || error instanceof NotSupportedError;
-  return {
-    name,
-    level: "missing",
-    message: `${what}: ${without}`,
-    fix: kernel ? "run as root on Linux 6.1 or newer, without a seccomp filter on bpf(2)" : fix ?? "",
-  };
+function failCheck({ name, level, without }: Hook, error: unknown): Check {
+  if (error instanceof NotSupportedError) {
+    return { name, level, message: `needs ${error.needs}: ${without}`, fix: error.fix };
+  }
+  const [what, fix] = (error instanceof Error ? error.message : String(error)).split("; ");
+  return { name, level, message: `${what}: ${without}`, fix: fix ?? "run Linux 6.1 or newer" };
 }

@@ -1,9 +1,8 @@
+import { kernelBtfPath, readKernelBtfBytes } from "../../../lib/btf/kernel_btf.ts";
+import { readCgroupPath } from "../../../lib/procfs/process.ts";
 import { bootNs } from "../../../lib/sys/kernel_clock.ts";
-import { describeFileError } from "../describe_file_error.ts";
+import { isInHostPidNamespace } from "../host_problems.ts";
 import { type Check, passCheck } from "./check.ts";
-
-/** The first pid namespace of a boot has this inode on every Linux. */
-const hostPidNamespace = "pid:[4026531836]";
 
 /** What of the kernel and its file systems can be told without loading anything. */
 export function checkHost(): Check[] {
@@ -30,49 +29,43 @@ export function checkKernel(release: string): Check {
 }
 
 function checkBtf(): Check {
-  const path = "/sys/kernel/btf/vmlinux";
-  try {
-    return passCheck("BTF", `${path}, ${Math.round(Deno.statSync(path).size / 1024)} KiB`);
-  } catch (error) {
-    return {
-      name: "BTF",
-      level: "missing",
-      message: `${path}: ${describeFileError(error)}, so no BPF program can be loaded`,
-      fix: "run a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys",
-    };
-  }
+  const bytes = readKernelBtfBytes();
+  if (bytes !== undefined) return passCheck("BTF", `${kernelBtfPath}, ${Math.round(bytes / 1024)} KiB`);
+  return {
+    name: "BTF",
+    level: "missing",
+    message: `${kernelBtfPath} does not hold the kernel's types: no BPF program can be loaded`,
+    fix: "run a kernel built with CONFIG_DEBUG_INFO_BTF=y, and mount /sys",
+  };
 }
 
 function checkPidNamespace(): Check {
-  if (Deno.readLinkSync("/proc/self/ns/pid") === hostPidNamespace) {
-    return passCheck("pid namespace", "the host's");
-  }
+  if (isInHostPidNamespace()) return passCheck("pid namespace", "the host's");
   return {
     name: "pid namespace",
     level: "limited",
     message: "not the host's: processes outside this container are not seen",
-    fix: "run with hostPID: true or --pid=host",
+    fix: "run with hostPID: true or --pid=host, and mount /proc",
   };
 }
 
 function checkCgroups(): Check {
-  if (exists("/sys/fs/cgroup/cgroup.controllers")) return passCheck("cgroups", "version 2");
+  if (readCgroupPath(Deno.pid) !== "") {
+    return passCheck("cgroups", exists("/sys/fs/cgroup/cgroup.controllers") ? "version 2" : "version 1");
+  }
   return {
     name: "cgroups",
     level: "limited",
-    message: "no version 2 hierarchy: targets by cgroup and names from containers may be missing",
-    fix: "mount cgroup2 on /sys/fs/cgroup, or boot with systemd.unified_cgroup_hierarchy=1",
+    message: "/proc tells none: targets by cgroup and names from containers do not work",
+    fix: "run a kernel built with CONFIG_CGROUPS=y, and mount /proc",
   };
 }
 
+/** Every hook of this build is a tracepoint with types, which needs no file system. */
 function checkTracefs(): Check {
-  if (exists("/sys/kernel/tracing/events")) return passCheck("tracefs", "/sys/kernel/tracing");
-  return {
-    name: "tracefs",
-    level: "limited",
-    message: "not mounted or not readable: HTTP metrics do not work",
-    fix: "as root: mount -t tracefs tracefs /sys/kernel/tracing",
-  };
+  const path = "/sys/kernel/tracing";
+  if (exists(`${path}/events`)) return passCheck("tracefs", path);
+  return passCheck("tracefs", `${path} is not mounted or not readable, and not needed`);
 }
 
 function checkClock(): Check {
