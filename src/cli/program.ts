@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addCompletionCommand } from "./completion_command.ts";
 import { addConfigCommand } from "./config_command.ts";
 import { addDoctorCommand } from "./doctor_command.ts";
+import { addInstallServiceCommand } from "./install_service_command.ts";
 import { printNote, writeOut } from "./output.ts";
 import { addPolicyCommand } from "./policy_command.ts";
 import { addServiceCommands } from "./service_commands.ts";
@@ -25,6 +26,7 @@ export function buildProgram(end: (exitCode: number) => void): Command {
   addGlobalOptions(program);
   program.commandsGroup("Watch:");
   addServiceCommands(program, end);
+  addInstallServiceCommand(program);
   program.commandsGroup("Use:");
   addPolicyCommand(program);
   addTaskCommand(program);
