@@ -93,6 +93,8 @@ export function readCgroupPath(pid: number): string {
  * other one that is not the root; "/" when all are, "" when there is none.
  *
  * Source: /proc/PID/cgroup, `id:controllers:path` a line.
+ * Limits: inside a cgroup namespace a path outside of it begins at the nearest common folder, as `/../../x`; it is
+ * given as `/x`, since what that folder is called cannot be told from inside.
  */
 export function parseCgroupPath(text: string): string {
   const lines = text.split("\n").map((line) => /^(\d+):([^:]*):(\/.*)$/.exec(line)).filter((line) =>
@@ -102,7 +104,7 @@ export function parseCgroupPath(text: string): string {
     ...lines.filter((line) => line[2] === ""),
     ...lines.filter((line) => line[2] === "name=systemd"),
     ...lines,
-  ].map((line) => line[3]!);
+  ].map((line) => line[3]!.replace(/^(\/\.\.)+(?=\/|$)/, "") || "/");
   return ranked.find((path) => path !== "/") ?? ranked[0] ?? "";
 }
 

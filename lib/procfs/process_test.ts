@@ -76,6 +76,14 @@ Deno.test("parseCgroupPath() prefers v2, then systemd's hierarchy, then any that
   assert.equal(parseCgroupPath("rubbish\n"), "");
 });
 
+Deno.test("parseCgroupPath() leaves out the way up from this program's cgroup namespace", () => {
+  assert.equal(parseCgroupPath("0::/../../kubepods-pod1.slice/a.scope\n"), "/kubepods-pod1.slice/a.scope");
+  assert.equal(parseCgroupPath("0::/../a.scope\n"), "/a.scope");
+  assert.equal(parseCgroupPath("0::/..\n"), "/");
+  assert.equal(parseCgroupPath("9:name=systemd:/../b.service\n0::/../..\n"), "/b.service");
+  assert.equal(parseCgroupPath("0::/..a/b\n"), "/..a/b");
+});
+
 Deno.test("parseStat() reads past a name that looks like the fields after it", () => {
   const fields = "R 7 1 1 0 -1 2097152 0 0 0 0 0 0 0 0 20 0 1 0 12345 0 0";
   const expected = { state: "R", parentPid: 7, kernelThread: true, startTicks: 12345 };

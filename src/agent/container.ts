@@ -19,7 +19,8 @@ const lxcPattern = /\/lxc\.payload\.([^/]+)/;
 /**
  * Reads the container, pod and unit out of a cgroup's path, whichever of the usual runtimes and drivers made it.
  *
- * Limits: the path is as this program's cgroup namespace sees it; inside another one it is "/" and tells nothing.
+ * Limits: from inside a cgroup namespace of its own the path begins late (see `parseCgroupPath`): what stands at its end,
+ * which is what is read here, is whole all the same. A process in this program's very cgroup has "/", which tells nothing.
  */
 export function readCgroupFacts(path: string): CgroupFacts {
   const containerId = path.matchAll(containerPattern).toArray().at(-1)?.[1] ?? "";

@@ -2,6 +2,7 @@ import type { ServiceOverride } from "../model/config.ts";
 import type { Process } from "../model/process.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { ProcessRow, ProcessTable } from "./process_table.ts";
+import { type NamingOptions, nameService, type ServiceFacts } from "./service_name.ts";
 
 /** A user process that runs: who it is, and the kernel's counts of it, which change in place. */
 export interface LiveProcess {
@@ -18,11 +19,9 @@ export interface DiscoveryChanges {
   readonly gone: readonly LiveProcess[];
 }
 
-export interface DiscoveryOptions {
+export interface DiscoveryOptions extends NamingOptions {
   table: ProcessTable;
   bootId: string;
-  host: string;
-  overrides: readonly ServiceOverride[];
   /** These and what they start are Stakeout itself: neither listed nor matched. */
   ownPids: readonly number[];
   /** Milliseconds since any start, for the budget of a tick. */
@@ -42,6 +41,8 @@ export class Discovery {
   #options: DiscoveryOptions;
   readonly #elapsedMs: () => number;
   readonly #live = new Map<ProcessRow, LiveProcess>();
+  /** What services were found by, to find them anew without reading anything. */
+  readonly #facts = new Map<LiveProcess, ServiceFacts>();
   /** In the order in which they were seen. */
   readonly #unread = new Set<ProcessRow>();
   #appeared = new Set<LiveProcess>();
@@ -93,6 +94,17 @@ export class Discovery {
     for (const row of this.#live.keys()) this.#unread.add(row);
   }
 
+  /**
+   * Names those processes anew that a pod of these uids or container ids holds, after what is known of the pod changed.
+   * It costs a lookup a process.
+   */
+  renamePods(podUids: ReadonlySet<string>, containerIds: { has(id: string): boolean }): void {
+    for (const [live, facts] of this.#facts) {
+      if (!podUids.has(facts.cgroup.podUid) && !containerIds.has(facts.cgroup.containerId)) continue;
+      this.#replace(live, { ...live.process, ...nameService(facts, this.#options) });
+    }
+  }
+
   /** Reads all new processes, giving way to other work every 5 ms. For the start, when all are new. */
   async readAll(): Promise<void> {
     while (this.#unread.size > 0) {
@@ -122,15 +134,22 @@ export class Discovery {
   #identify(row: ProcessRow, identity: Identity): void {
     if (identity === "gone") this.#missed++;
     if (typeof identity === "string") return;
+    const { process, facts } = identity;
     const live = this.#live.get(row);
     if (live === undefined) {
-      const added = { process: identity, row };
+      const added = { process, row };
       this.#live.set(row, added);
+      this.#facts.set(added, facts);
       this.#appeared.add(added);
     } else {
-      live.process = identity;
-      if (!this.#appeared.has(live)) this.#changed.add(live);
+      this.#facts.set(live, facts);
+      this.#replace(live, process);
     }
+  }
+
+  #replace(live: LiveProcess, process: Process): void {
+    live.process = process;
+    if (!this.#appeared.has(live)) this.#changed.add(live);
   }
 
   #end(row: ProcessRow): void {
@@ -138,6 +157,7 @@ export class Discovery {
     if (this.#unread.delete(row) && live === undefined) this.#missed++;
     if (live === undefined) return;
     this.#live.delete(row);
+    this.#facts.delete(live);
     this.#changed.delete(live);
     // Who came and went between two looks was never there.
     if (!this.#appeared.delete(live)) this.#gone.add(live);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { encodeRecords, recordOf, testLayout, type TestRecord } from "../../tests/support/process_records.ts";
-import { readExe, readStat } from "../../lib/procfs/process.ts";
+import { readCgroupPath, readExe, readStat } from "../../lib/procfs/process.ts";
+import { readCgroupFacts } from "./container.ts";
 import { Discovery, type DiscoveryOptions } from "./discovery.ts";
 import { ProcessTable } from "./process_table.ts";
 
@@ -147,3 +148,37 @@ Deno.test("takeChanges() does not tell of who came and went in between", async (
   assert.deepEqual(discovery.takeChanges(), { appeared: [], changed: [], gone: [] });
   await child.end();
 });
+
+Deno.test("renamePods() names known processes anew, once their pod is known, and no others", async () => {
+  const container = readContainer();
+  let workload: string | undefined;
+  const discovery = discover({
+    findPod: () =>
+      workload === undefined ? undefined : {
+        ...{ uid: "1", name: `${workload}-0`, namespace: "shop", workloadKind: "StatefulSet", workload },
+        ...{ containerName: "app", labels: {} },
+      },
+  });
+  const child = await start("read line");
+  discovery.update(1e9, encodeRecords([recordOf(child.pid)]));
+  const [live] = discovery.takeChanges().appeared;
+  const before = live!.process;
+
+  workload = "db";
+  discovery.renamePods(new Set(["other"]), new Map());
+  assert.deepEqual(discovery.takeChanges().changed, []);
+  discovery.renamePods(new Set([container.podUid]), new Map());
+  assert.deepEqual(discovery.takeChanges().changed, [live]);
+  assert.deepEqual([live!.process.service, live!.process.instance, live!.process.id], ["db", "db-0", before.id]);
+  discovery.renamePods(new Set(), new Map([[container.containerId, "app"]]));
+  assert.deepEqual(discovery.takeChanges().changed, [live]);
+  await child.end();
+  discovery.update(2e9, new Uint8Array());
+  discovery.renamePods(new Set([container.podUid]), new Map());
+  assert.deepEqual(discovery.takeChanges(), { appeared: [], changed: [], gone: [live] });
+});
+
+/** Where this test runs, mostly in no container at all: both are "" then, which stands for all such processes. */
+function readContainer() {
+  return readCgroupFacts(readCgroupPath(Deno.pid));
+}

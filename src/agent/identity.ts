@@ -1,12 +1,12 @@
 import { readCgroupPath, readEnvironmentVariables, readExe, readStat } from "../../lib/procfs/process.ts";
-import type { ServiceOverride } from "../model/config.ts";
 import { type Process, processId } from "../model/process.ts";
 import { readCgroupFacts } from "./container.ts";
 import type { ProcessRow } from "./process_table.ts";
-import { nameService, serviceVariables } from "./service_name.ts";
+import { readDockerName } from "./docker_name.ts";
+import { type NamingOptions, nameService, type ServiceFacts, serviceVariables } from "./service_name.ts";
 
-/** Who a process is; or that it ended meanwhile; or that it never was a user's process. */
-export type Identity = Process | "gone" | "kernel";
+/** Who a process is and what its service was found by; or that it ended meanwhile, or never was a user's process. */
+export type Identity = { process: Process; facts: ServiceFacts } | "gone" | "kernel";
 
 /**
  * Reads from /proc who a process of the kernel's snapshot is. Its start is compared last, so that a pid used again
@@ -14,7 +14,7 @@ export type Identity = Process | "gone" | "kernel";
  */
 export function readIdentity(
   row: ProcessRow,
-  options: { bootId: string; host: string; overrides: readonly ServiceOverride[] },
+  options: NamingOptions & { bootId: string },
 ): Identity {
   const executable = readExe(row.pid);
   const cgroup = executable === undefined ? "" : readCgroupPath(row.pid);
@@ -27,18 +27,23 @@ export function readIdentity(
   if (executable === undefined) return "gone";
 
   const exe = executable.path;
-  const facts = readCgroupFacts(cgroup);
-  const named = nameService({ name: row.name, exe, cgroup: facts, environment }, options);
-  return {
+  const cgroupFacts = readCgroupFacts(cgroup);
+  const container = cgroupFacts.podUid === "" ? readDockerName(cgroupFacts.containerId) : undefined;
+  const facts: ServiceFacts = {
+    ...{ name: row.name, exe, cgroup: cgroupFacts, environment },
+    ...(container === undefined ? {} : { container }),
+  };
+  const process = {
     id: processId(options.bootId, row.startBootNs, row.pid),
     pid: row.pid,
     parentPid: row.parentPid,
     startBootNs: row.startBootNs,
     name: row.name,
     exe,
-    ...named,
+    ...nameService(facts, options),
     cgroup,
     uid: row.uid,
-    containerId: facts.containerId,
+    containerId: cgroupFacts.containerId,
   };
+  return { process, facts };
 }

@@ -1,5 +1,4 @@
 import type { Cause } from "../model/cause.ts";
-import type { ServiceOverride } from "../model/config.ts";
 import { metrics } from "../model/metric.ts";
 import type { Rule } from "../model/policy.ts";
 import { Discovery, type DiscoveryChanges, type LiveProcess } from "./discovery.ts";
@@ -9,18 +8,17 @@ import { type ActivePolicy, type PartRefusal, PolicyBook } from "./policy_book.t
 import type { PolicyText } from "./policy_sync.ts";
 import type { Probe } from "./probe/probe.ts";
 import { type ProcessLayout, ProcessTable } from "./process_table.ts";
+import type { NamingOptions } from "./service_name.ts";
 import type { Trigger, TriggerOutcome, Trip } from "./trigger.ts";
 import { type WatchedRule, type WindowRefusal, WindowSet } from "./window_set.ts";
 
 /** What the pipeline is built of. */
-export interface PipelineOptions {
+export interface PipelineOptions extends NamingOptions {
   layout: ProcessLayout;
   book: PolicyBook;
   trigger: Trigger;
   probes: readonly Probe[];
   bootId: string;
-  host: string;
-  overrides: readonly ServiceOverride[];
   /** These and what they start are Stakeout itself. */
   ownPids: readonly number[];
 }

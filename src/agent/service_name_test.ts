@@ -1,12 +1,18 @@
 import assert from "node:assert/strict";
 import { readCgroupFacts } from "./container.ts";
-import { nameService } from "./service_name.ts";
+import { type ContainerName, nameService, type PodName } from "./service_name.ts";
 
 const containerId = "0123456789abcdef".repeat(4);
 const podUid = "1b8cd8a2-8f4e-4f6c-9d3e-2a1b3c4d5e6f";
 
 function name(
-  given: { exe?: string; cgroup?: string; environment?: Record<string, string> },
+  given: {
+    exe?: string;
+    cgroup?: string;
+    environment?: Record<string, string>;
+    container?: ContainerName;
+    pod?: PodName;
+  },
   overrides: Parameters<typeof nameService>[1]["overrides"] = [],
 ) {
   return nameService({
@@ -14,7 +20,8 @@ function name(
     exe: given.exe ?? "/usr/bin/python3.11",
     cgroup: readCgroupFacts(given.cgroup ?? "/"),
     environment: new Map(Object.entries(given.environment ?? {})),
-  }, { host: "node-1", overrides });
+    ...(given.container === undefined ? {} : { container: given.container }),
+  }, { host: "node-1", overrides, findPod: () => given.pod });
 }
 
 const pod = `/kubepods/pod${podUid}/${containerId}`;
@@ -60,4 +67,37 @@ Deno.test("nameService() makes the instance of pod, container or host", () => {
 
 Deno.test("nameService() cuts what a process says of itself to 255 characters", () => {
   assert.equal(name({ environment: { OTEL_SERVICE_NAME: "x".repeat(1000) } }).service.length, 255);
+});
+
+const apiPod: PodName = {
+  ...{ uid: podUid, name: "checkout-7d9f8b6c5d-x2x4z", namespace: "shop", workloadKind: "Deployment" },
+  ...{ workload: "checkout", containerName: "app", labels: { "app.kubernetes.io/name": "shop" } },
+};
+
+Deno.test("nameService() takes the API's word for a pod before the pod's own, and after the environment's", () => {
+  const environment = { HOSTNAME: "liar-0" };
+  const named = name({ cgroup: pod, environment, pod: apiPod, container: { name: "no", composeService: "no" } });
+  assert.deepEqual(named, {
+    service: "checkout",
+    instance: "checkout-7d9f8b6c5d-x2x4z",
+    labels: {
+      "app.kubernetes.io/name": "shop",
+      "k8s.pod.name": "checkout-7d9f8b6c5d-x2x4z",
+      "k8s.pod.uid": podUid,
+      "k8s.namespace.name": "shop",
+      "k8s.container.name": "app",
+      "k8s.deployment.name": "checkout",
+      "container.name": "no",
+    },
+  });
+  assert.equal(name({ cgroup: pod, environment: { SW_AGENT_NAME: "by-sw" }, pod: apiPod }).service, "by-sw");
+  const alone = name({ cgroup: pod, pod: { ...apiPod, workloadKind: "Pod", containerName: "", labels: {} } });
+  assert.deepEqual(Object.keys(alone.labels), ["k8s.pod.name", "k8s.pod.uid", "k8s.namespace.name"]);
+});
+
+Deno.test("nameService() calls a container's process after its Compose service, then its container", () => {
+  const cgroup = `/system.slice/docker-${containerId}.scope`;
+  const composed = name({ cgroup, container: { name: "shop-web-1", composeService: "web" } });
+  assert.deepEqual(composed, { service: "web", instance: "shop-web-1", labels: { "container.name": "shop-web-1" } });
+  assert.equal(name({ cgroup, container: { name: "db", composeService: "" } }).service, "db");
 });

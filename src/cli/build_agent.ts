@@ -6,7 +6,7 @@ import { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { releaseStartMemory } from "../../lib/sys/start_memory.ts";
 import { Agent, type AgentParts } from "../agent/agent.ts";
 import { Budget } from "../agent/budget.ts";
-import { readBootId } from "../agent/host.ts";
+import { readBootId, readHostName } from "../agent/host.ts";
 import { Pipeline } from "../agent/pipeline.ts";
 import { builtAbilities, PolicyBook } from "../agent/policy_book.ts";
 import { processCpuProbe } from "../agent/probe/process_cpu.ts";
@@ -21,6 +21,7 @@ import type { Config } from "../model/config.ts";
 import { type ProfileKind, profileKinds } from "../model/policy.ts";
 import { buildOnCpuProfiler, type OnProgress } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
+import { watchPods } from "./watch_pods.ts";
 
 /** When all has run that runs once. */
 const settleMs = 5_000;
@@ -61,20 +62,22 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
   const book = new PolicyBook(builtAbilities);
   const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds() });
+  const pods = watchPods(logger);
+  const host = readHostName();
   const pipeline = new Pipeline({
     layout: processLayout,
     book,
     trigger,
     probes: [processCpuProbe, threadCountProbe, systemLoadProbe],
     bootId: readBootId(),
-    host: Deno.hostname(),
+    ...{ host, findPod: pods.findPod },
     overrides: config.services,
     ownPids,
   });
   const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
   const tasks = new TaskRunner({
     profilers: new Map([["on_cpu", buildOnCpuProfiler({ libbpf, clock, logger, ...progress })]]),
-    host: Deno.hostname(),
+    host,
     bootNs: () => clock.bootNs(),
     logger,
     onTask: async (task) => {
@@ -89,6 +92,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const agent = new Agent({
     ...place,
     ...{ clock, snapshots, pipeline, book, trigger, tasks },
+    problems: () => [...place.problems(), ...pods.problems()],
     budget: new Budget(readUse, clock.bootNs()),
     hostLoad: () => readLoadAverage() ?? 0,
     onStarts: () => place.onStarts(trigger, clock),
@@ -99,14 +103,16 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     await snapshots.close();
     throw error;
   }
+  pods.run(({ uid, cgroupUid, containerNames }) => {
+    pipeline.discovery.renamePods(new Set([uid, cgroupUid]), containerNames);
+  });
   const settled = setTimeout(releaseStartMemory, settleMs);
-  return {
-    ...{ agent, clock, trigger, tasks, pipeline },
-    close: () => {
-      clearTimeout(settled);
-      return snapshots.close();
-    },
-  };
+  async function close(): Promise<void> {
+    clearTimeout(settled);
+    await pods.close();
+    await snapshots.close();
+  }
+  return { agent, clock, trigger, tasks, pipeline, close };
 }
 
 function makeTaskId(): string {

@@ -2,7 +2,7 @@ import { openLibbpf } from "../../lib/bpf/libbpf.ts";
 import { createLogger } from "../../lib/log.ts";
 import { readExe, readStat } from "../../lib/procfs/process.ts";
 import { KernelClock } from "../../lib/sys/kernel_clock.ts";
-import { readBootId } from "../agent/host.ts";
+import { readBootId, readHostName } from "../agent/host.ts";
 import type { ProfileOutcome } from "../agent/profile/profiler.ts";
 import { ProfileMerger } from "../backend/profile/profile_merger.ts";
 import { ProfileKind } from "../gen/stakeout/v1/task_pb.ts";
@@ -37,7 +37,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   const clock = new KernelClock();
   const processes = pids.map(findProcess);
   const task: Task = {
-    ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: Deno.hostname(), kinds: ["on_cpu"] },
+    ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: readHostName(), kinds: ["on_cpu"] },
     ...{ state: "running", message: "", endedAtBootNs: 0, loss: noLoss },
     ...{ processes, durationSeconds, frequencyHz, startedAtBootNs: clock.bootNs() },
   };
