@@ -7,9 +7,10 @@ export interface KubernetesPlace {
   readonly node: string;
   /** Holds `token` and `ca.crt`; both are read anew for every request, since they are renewed while we run. */
   readonly accountFolder: string;
+  /** How long an answer may take to begin. */
+  readonly answerMs: number;
 }
 
-const answerMs = 10_000;
 /** What the server is asked to end a watch after; the token is read anew then. */
 const watchSeconds = 600;
 const smallFileBytes = 256 * 1024;
@@ -28,6 +29,7 @@ export function findKubernetes(variable: (name: string) => string | undefined): 
     url: `https://${host.includes(":") ? `[${host}]` : host}:${port}`,
     node,
     accountFolder: "/var/run/secrets/kubernetes.io/serviceaccount",
+    answerMs: 10_000,
   };
 }
 
@@ -37,7 +39,7 @@ export function findKubernetes(variable: (name: string) => string | undefined): 
  *
  * Source: GET /api/v1/pods?watch. From resource version "0" it begins with every pod there is, one ADDED event each, so
  * that nothing has to be listed first: less to be allowed, and no answer larger than one pod.
- * Limits: 10 s until the answer begins, 620 s until it ends.
+ * Limits: 620 s until the answer ends.
  * @throws {Error} when there is no answer, or the files of the service account cannot be read
  */
 export async function watchNodePods(
@@ -61,7 +63,7 @@ export async function watchNodePods(
   const abort = new AbortController();
   const end = () => abort.abort();
   signal.addEventListener("abort", end);
-  let timer = setTimeout(end, answerMs);
+  let timer = setTimeout(end, place.answerMs);
   try {
     const response = await fetch(`${place.url}/api/v1/pods?${query}`, {
       client,
