@@ -8,13 +8,14 @@ const comment =
 /**
  * Reads the file of tokens.
  * Shape: lines of role, token and, for agents, the agent ids it is good for; `#` begins a comment.
- * Limits: the file must be readable by its owner alone; a token has at least 16 characters.
+ * Limits: the file must be readable by its owner alone, or be root's and readable by a group as well, which is how
+ * Kubernetes hands secrets to other users; a token has at least 16 characters.
  *
  * @throws {Error} With file, line and fix.
  */
 export async function readTokenFile(path: string): Promise<Token[]> {
-  const { mode } = await Deno.stat(path);
-  if (((mode ?? 0) & 0o077) !== 0) {
+  const { mode, uid } = await Deno.stat(path);
+  if (((mode ?? 0) & (uid === 0 ? 0o037 : 0o077)) !== 0) {
     throw new Error(`Cannot use ${path}: others may read it; run chmod 600 ${path}`);
   }
   const tokens: Token[] = [];

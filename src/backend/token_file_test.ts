@@ -33,10 +33,12 @@ Deno.test("readTokenFile() reads roles, comments and agent ids", () =>
 
 Deno.test("readTokenFile() refuses what others can read, and names line and fix of what it cannot", async () => {
   await withFile("viewer 0123456789abcdef\n", async (path) => {
-    await Deno.chmod(path, 0o640);
-    await assert.rejects(readTokenFile(path), {
-      message: `Cannot use ${path}: others may read it; run chmod 600 ${path}`,
-    });
+    for (const mode of [0o604, 0o620, ...Deno.uid() === 0 ? [] : [0o640]]) {
+      await Deno.chmod(path, mode);
+      await assert.rejects(readTokenFile(path), {
+        message: `Cannot use ${path}: others may read it; run chmod 600 ${path}`,
+      });
+    }
   });
   for (
     const [text, message] of [
@@ -49,3 +51,13 @@ Deno.test("readTokenFile() refuses what others can read, and names line and fix 
     await withFile(text, (path) => assert.rejects(readTokenFile(path), message));
   }
 });
+
+Deno.test("readTokenFile() takes root's own file that a group may read, and nobody else's", {
+  ignore: Deno.uid() !== 0,
+}, () =>
+  withFile("viewer 0123456789abcdef\n", async (path) => {
+    await Deno.chmod(path, 0o440);
+    assert.equal((await readTokenFile(path)).length, 1);
+    await Deno.chown(path, 65534, 65534);
+    await assert.rejects(readTokenFile(path), /others may read it/);
+  }));

@@ -85,14 +85,16 @@ export class PodWatch {
       throw new Error(`${this.#options.place.url} ends the watch: ${message}`);
     }
     const { metadata } = object as { metadata?: { resourceVersion?: unknown } };
-    if (typeof metadata?.resourceVersion === "string") this.#resourceVersion = metadata.resourceVersion;
     this.#succeed();
-    if (type === "BOOKMARK") {
-      // The first one follows on all that a watch from "0" begins with.
-      if (this.#roundEnds) this.#options.pods.endRound();
+    if (type === "BOOKMARK" && this.#roundEnds) {
+      // The first one follows on all that a watch from "0" begins with; one that ends before has to begin anew.
+      this.#options.pods.endRound();
       this.#roundEnds = false;
-      return;
     }
+    if (!this.#roundEnds && typeof metadata?.resourceVersion === "string") {
+      this.#resourceVersion = metadata.resourceVersion;
+    }
+    if (type === "BOOKMARK") return;
     const pod = readPod(object);
     if (pod === undefined) return;
     if (type === "DELETED") this.#options.pods.delete(pod.uid);

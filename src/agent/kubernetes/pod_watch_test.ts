@@ -121,6 +121,18 @@ Deno.test("a watch that the server ended goes on from where it was", async () =>
   });
 });
 
+Deno.test("a watch that ends before every pod was told begins anew", async () => {
+  await withWatch((request, number) => {
+    const watched = request.watch(podEvent("ADDED", { uid: number === 1 ? uid : other }));
+    if (number === 1) watched.end();
+    return watched.response;
+  }, async ({ requests, expectName }) => {
+    await expectName(other, "web");
+    await expectName(uid, "web");
+    assert.deepEqual(requests.map(({ url }) => url.searchParams.get("resourceVersion")), ["0", "0"]);
+  });
+});
+
 for (const [how, refuse] of [
   ["by an event", (request: ApiRequest) => request.watch(expired()).response],
   ["at once", () => status(410, "too old resource version")],
