@@ -2,7 +2,7 @@ import type { ServiceOverride } from "../model/config.ts";
 import type { Process } from "../model/process.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { ProcessRow, ProcessTable } from "./process_table.ts";
-import { type NamingOptions, nameService, type ServiceFacts } from "./service_name.ts";
+import { nameService, type NamingOptions, type ServiceFacts } from "./service_name.ts";
 
 /** A user process that runs: who it is, and the kernel's counts of it, which change in place. */
 export interface LiveProcess {

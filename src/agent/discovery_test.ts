@@ -169,7 +169,11 @@ Deno.test("renamePods() names known processes anew, once their pod is known, and
   assert.deepEqual(discovery.takeChanges().changed, []);
   discovery.renamePods(new Set([container.podUid]), new Map());
   assert.deepEqual(discovery.takeChanges().changed, [live]);
-  assert.deepEqual([live!.process.service, live!.process.instance, live!.process.id], ["db", "db-0", before.id]);
+  assert.deepEqual([live!.process.service, live!.process.instance, live!.process.id], [
+    "db",
+    "db-0",
+    before.id,
+  ]);
   discovery.renamePods(new Set(), new Map([[container.containerId, "app"]]));
   assert.deepEqual(discovery.takeChanges().changed, [live]);
   await child.end();

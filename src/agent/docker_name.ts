@@ -18,7 +18,10 @@ const quote = 0x22;
  * read is wiped. Within a JSON text a quote has a backslash before it, so no value can look like one of the names.
  * Limits: the first 256 KiB.
  */
-export function readDockerName(containerId: string, folder = "/var/lib/docker/containers"): ContainerName | undefined {
+export function readDockerName(
+  containerId: string,
+  folder = "/var/lib/docker/containers",
+): ContainerName | undefined {
   if (containerId === "") return undefined;
   const length = readSmallFile(`${folder}/${containerId}/config.v2.json`, buffer);
   if (length === undefined) return undefined;

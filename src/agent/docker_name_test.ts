@@ -4,7 +4,9 @@ import { readDockerName } from "./docker_name.ts";
 const id = "0123456789abcdef".repeat(4);
 
 /** What Docker keeps of a container, in its order, as far as it could be mistaken. */
-function describe(given: { name?: string; labels?: Record<string, string>; env?: string[]; volume?: string }): string {
+function describe(
+  given: { name?: string; labels?: Record<string, string>; env?: string[]; volume?: string },
+): string {
   return JSON.stringify({
     State: { Running: true },
     ID: id,

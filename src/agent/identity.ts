@@ -3,7 +3,7 @@ import { type Process, processId } from "../model/process.ts";
 import { readCgroupFacts } from "./container.ts";
 import type { ProcessRow } from "./process_table.ts";
 import { readDockerName } from "./docker_name.ts";
-import { type NamingOptions, nameService, type ServiceFacts, serviceVariables } from "./service_name.ts";
+import { nameService, type NamingOptions, type ServiceFacts, serviceVariables } from "./service_name.ts";
 
 /** Who a process is and what its service was found by; or that it ended meanwhile, or never was a user's process. */
 export type Identity = { process: Process; facts: ServiceFacts } | "gone" | "kernel";

@@ -76,7 +76,12 @@ const apiPod: PodName = {
 
 Deno.test("nameService() takes the API's word for a pod before the pod's own, and after the environment's", () => {
   const environment = { HOSTNAME: "liar-0" };
-  const named = name({ cgroup: pod, environment, pod: apiPod, container: { name: "no", composeService: "no" } });
+  const named = name({
+    cgroup: pod,
+    environment,
+    pod: apiPod,
+    container: { name: "no", composeService: "no" },
+  });
   assert.deepEqual(named, {
     service: "checkout",
     instance: "checkout-7d9f8b6c5d-x2x4z",
@@ -98,6 +103,10 @@ Deno.test("nameService() takes the API's word for a pod before the pod's own, an
 Deno.test("nameService() calls a container's process after its Compose service, then its container", () => {
   const cgroup = `/system.slice/docker-${containerId}.scope`;
   const composed = name({ cgroup, container: { name: "shop-web-1", composeService: "web" } });
-  assert.deepEqual(composed, { service: "web", instance: "shop-web-1", labels: { "container.name": "shop-web-1" } });
+  assert.deepEqual(composed, {
+    service: "web",
+    instance: "shop-web-1",
+    labels: { "container.name": "shop-web-1" },
+  });
   assert.equal(name({ cgroup, container: { name: "db", composeService: "" } }).service, "db");
 });

@@ -29,7 +29,9 @@ export function watchPods(logger: Logger): WatchedPods {
       return problem === "" ? [] : [`Pods have no names from the Kubernetes API: ${problem}`];
     },
     run(onPod) {
-      if (typeof place === "string") logger.warn("Pods have no names from the Kubernetes API", { reason: place });
+      if (typeof place === "string") {
+        logger.warn("Pods have no names from the Kubernetes API", { reason: place });
+      }
       if (typeof place !== "object") return;
       watch = new PodWatch({ place, pods, logger, onPod });
       running = watch.run(abort.signal);

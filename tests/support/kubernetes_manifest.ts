@@ -20,11 +20,10 @@ export function readManifest(): Resource[] {
   });
 }
 
-/** The commands of the comment at its beginning: its lines that are set in. */
+/** The commands of the comment at its beginning: its lines that are set in furthest. */
 export function readManifestCommands(): string[] {
   const comment = Deno.readTextFileSync(path).split("\napiVersion:")[0]!;
-  return comment.split("\n").filter((line) => /^# {4}\S/.test(line) && !line.includes("(cert-manager"))
-    .map((line) => line.slice(5));
+  return comment.split("\n").filter((line) => /^# {6}/.test(line)).map((line) => line.slice(7));
 }
 
 /** The one resource of a kind and name. */

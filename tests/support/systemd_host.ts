@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { repositoryRoot } from "../../scripts/command.ts";
+import { findUnifiedHierarchy, removeCgroup } from "./test_cgroup.ts";
 import { makeTestFolder } from "./test_folder.ts";
-import { sleep, waitFor } from "./wait.ts";
+import { waitFor } from "./wait.ts";
 
 /** What a command in the guest came to. */
 export interface GuestOutcome {
@@ -40,7 +41,7 @@ exec /opt/stakeout/scripts/deno run -A --no-prompt --quiet --no-check --config /
       stderr: "null",
     }).spawn();
     const end = async () => {
-      await removeCgroup(folder.path.split("/").at(-1)!);
+      await removeCgroup(`${findUnifiedHierarchy()}/${folder.path.split("/").at(-1)}`);
       await folder[Symbol.asyncDispose]();
     };
     const pid = await waitFor(() => findInit(boot.pid), 20);
@@ -96,18 +97,4 @@ exec /opt/stakeout/scripts/deno run -A --no-prompt --quiet --no-check --config /
 function findInit(parent: number): number | undefined {
   const children = Deno.readTextFileSync(`/proc/${parent}/task/${parent}/children`).split(" ").map(Number);
   return children.find((pid) => pid > 0 && Deno.readTextFileSync(`/proc/${pid}/comm`).trim() === "systemd");
-}
-
-async function removeCgroup(name: string): Promise<void> {
-  const mounts = Deno.readTextFileSync("/proc/self/mounts");
-  const hierarchy = /^\S+ (\S+) cgroup2 /m.exec(mounts)![1]!;
-  // Ended processes leave their cgroup a moment later.
-  for (let attempt = 0; attempt < 20; attempt++) {
-    const { success } = await new Deno.Command("find", {
-      args: [`${hierarchy}/${name}`, "-depth", "-type", "d", "-exec", "rmdir", "{}", "+"],
-      stderr: "null",
-    }).output();
-    if (success) return;
-    await sleep(100);
-  }
 }

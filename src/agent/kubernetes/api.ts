@@ -19,7 +19,9 @@ const smallFileBytes = 256 * 1024;
  * Finds the API by what Kubernetes puts into a pod's environment; undefined outside of a cluster, and a sentence with
  * the fix in one that does not say which node this is.
  */
-export function findKubernetes(variable: (name: string) => string | undefined): KubernetesPlace | string | undefined {
+export function findKubernetes(
+  variable: (name: string) => string | undefined,
+): KubernetesPlace | string | undefined {
   const host = variable("KUBERNETES_SERVICE_HOST");
   if (!host) return undefined;
   const node = variable("NODE_NAME");
@@ -70,7 +72,11 @@ export async function watchNodePods(
       // The token is for this server only.
       redirect: "manual",
       signal: abort.signal,
-      headers: { authorization: `Bearer ${token.trim()}`, accept: "application/json", "accept-encoding": "identity" },
+      headers: {
+        authorization: `Bearer ${token.trim()}`,
+        accept: "application/json",
+        "accept-encoding": "identity",
+      },
     });
     clearTimeout(timer);
     timer = setTimeout(end, (watchSeconds + 20) * 1000);

@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { readBoundedLines } from "./bounded_lines.ts";
 
 async function split(parts: string[], limit = 5): Promise<(string | undefined)[]> {
-  return await Array.fromAsync(readBoundedLines(ReadableStream.from(parts.map((part) => new TextEncoder().encode(part))), limit));
+  return await Array.fromAsync(
+    readBoundedLines(ReadableStream.from(parts.map((part) => new TextEncoder().encode(part))), limit),
+  );
 }
 
 Deno.test("readBoundedLines() gives whole lines however the stream is cut", async () => {

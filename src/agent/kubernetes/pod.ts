@@ -52,7 +52,11 @@ export function readPod(value: unknown): Pod | undefined {
   };
 }
 
-function readWorkload(name: string, metadata: Json, node: string): { workloadKind: string; workload: string } {
+function readWorkload(
+  name: string,
+  metadata: Json,
+  node: string,
+): { workloadKind: string; workload: string } {
   const owner = asList(metadata["ownerReferences"]).map(asObject).find((each) => each["controller"] === true);
   const workloadKind = readText(owner ?? {}, "kind");
   const workload = readText(owner ?? {}, "name");

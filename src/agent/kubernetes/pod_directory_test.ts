@@ -7,7 +7,14 @@ const id = "0123456789abcdef".repeat(4);
 
 function makePod(uid: string, given: Partial<Pod> = {}): Pod {
   return {
-    ...{ uid, cgroupUid: uid, name: `pod-${uid}`, namespace: "shop", workloadKind: "Deployment", workload: "web" },
+    ...{
+      uid,
+      cgroupUid: uid,
+      name: `pod-${uid}`,
+      namespace: "shop",
+      workloadKind: "Deployment",
+      workload: "web",
+    },
     ...{ containerNames: new Map(), labels: {} },
     ...given,
   };

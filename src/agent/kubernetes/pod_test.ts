@@ -70,12 +70,21 @@ Deno.test("readPod() keeps uids, containers that started and recommended labels,
 });
 
 Deno.test("readPod() takes nothing of what is no pod, and only so much of what is", () => {
-  const strange = [null, 7, "pod", [], {}, { metadata: null }, { metadata: { uid } }, { metadata: { name: "x" } }];
+  const strange = [null, 7, "pod", [], {}, { metadata: null }, { metadata: { uid } }, {
+    metadata: { name: "x" },
+  }];
   for (const value of strange) assert.equal(readPod(value), undefined);
-  const statuses = Array.from({ length: 500 }, (_, at) => ({ name: "x".repeat(999), containerID: `d://${at}`.padEnd(68, "0") }));
-  const labels = Object.fromEntries(Array.from({ length: 99 }, (_, at) => [`app.kubernetes.io/l${at}`, "x".repeat(999)]));
+  const statuses = Array.from(
+    { length: 500 },
+    (_, at) => ({ name: "x".repeat(999), containerID: `d://${at}`.padEnd(68, "0") }),
+  );
+  const labels = Object.fromEntries(
+    Array.from({ length: 99 }, (_, at) => [`app.kubernetes.io/l${at}`, "x".repeat(999)]),
+  );
   const pod = readPod(describe({ labels, status: { containerStatuses: statuses } }));
   assert.equal(pod?.containerNames.size, 100);
   assert.equal(Object.keys(pod.labels).length, 16);
-  assert.ok([...pod.containerNames.values(), ...Object.values(pod.labels)].every(({ length }) => length === 255));
+  assert.ok(
+    [...pod.containerNames.values(), ...Object.values(pod.labels)].every(({ length }) => length === 255),
+  );
 });

@@ -122,7 +122,9 @@ export class PodWatch {
     this.#problem = "";
     if (this.#named) return;
     this.#named = true;
-    this.#options.logger.info("The Kubernetes API names the pods of this node", { node: this.#options.place.node });
+    this.#options.logger.info("The Kubernetes API names the pods of this node", {
+      node: this.#options.place.node,
+    });
   }
 }
 

@@ -38,7 +38,10 @@ async function withWatch(
 ): Promise<void> {
   await using folder = await makeTestFolder("kubernetes");
   const requests: ApiRequest[] = [];
-  await using api = await KubernetesApi.start(folder.path, (request) => answer(request, requests.push(request)));
+  await using api = await KubernetesApi.start(
+    folder.path,
+    (request) => answer(request, requests.push(request)),
+  );
   const pods = new PodDirectory();
   const [log, renamed]: [string[], string[]] = [[], []];
   function note(message: string, fields: Record<string, unknown> = {}): void {
@@ -69,7 +72,10 @@ async function withWatch(
         assert.ok(met, log.join("\n"));
       },
       async expectRequests(count) {
-        assert.ok(await waitFor(() => requests.length >= count || undefined, 5), `${requests.length} requests`);
+        assert.ok(
+          await waitFor(() => requests.length >= count || undefined, 5),
+          `${requests.length} requests`,
+        );
       },
     });
   } finally {
@@ -79,7 +85,9 @@ async function withWatch(
 }
 
 function status(code: number, message: string): Response {
-  return Response.json({ kind: "Status", apiVersion: "v1", status: "Failure", message, code }, { status: code });
+  return Response.json({ kind: "Status", apiVersion: "v1", status: "Failure", message, code }, {
+    status: code,
+  });
 }
 
 Deno.test("a watch asks for this node's pods as this account, and follows what becomes of them", async () => {
@@ -133,22 +141,31 @@ Deno.test("a watch that ends before every pod was told begins anew", async () =>
   });
 });
 
-for (const [how, refuse] of [
-  ["by an event", (request: ApiRequest) => request.watch(expired()).response],
-  ["at once", () => status(410, "too old resource version")],
-] as const) {
+for (
+  const [how, refuse] of [
+    ["by an event", (request: ApiRequest) => request.watch(expired()).response],
+    ["at once", () => status(410, "too old resource version")],
+  ] as const
+) {
   Deno.test(`a watch that is told ${how} that it is too old begins anew and forgets pods that are gone`, async () => {
     await withWatch((request, number) => {
       if (number === 2) return refuse(request);
       const found = number === 1 ? [uid, other] : [other];
-      const watched = request.watch(...found.map((each) => podEvent("ADDED", { uid: each })), bookmark("9000"));
+      const watched = request.watch(
+        ...found.map((each) => podEvent("ADDED", { uid: each })),
+        bookmark("9000"),
+      );
       if (number === 1) watched.end();
       return watched.response;
     }, async ({ requests, log, expectName }) => {
       await expectName(uid, undefined);
       await expectName(other, "web");
       await waitFor(() => requests.length >= 3 || undefined, 5);
-      assert.deepEqual(requests.map(({ url }) => url.searchParams.get("resourceVersion")), ["0", "9000", "0"]);
+      assert.deepEqual(requests.map(({ url }) => url.searchParams.get("resourceVersion")), [
+        "0",
+        "9000",
+        "0",
+      ]);
       assert.equal(log.length, 1);
     });
   });
@@ -158,11 +175,16 @@ Deno.test("an API that forbids is said once, tried again, and names pods as soon
   let allowed = false;
   await withWatch(
     (request) =>
-      allowed ? request.watch(podEvent("ADDED", { uid })).response : status(403, "pods is forbidden: User cannot watch"),
+      allowed
+        ? request.watch(podEvent("ADDED", { uid })).response
+        : status(403, "pods is forbidden: User cannot watch"),
     async ({ watch, log, expectName, expectRequests }) => {
       await expectRequests(5);
       assert.equal(log.length, 1);
-      assert.match(log[0]!, /^The Kubernetes API names no pods; .* forbids this service account to watch pods; bind /);
+      assert.match(
+        log[0]!,
+        /^The Kubernetes API names no pods; .* forbids this service account to watch pods; bind /,
+      );
       assert.match(watch.problem, / forbids this service account /);
       allowed = true;
       await expectName(uid, "web");
@@ -192,12 +214,24 @@ Deno.test("a token that was renewed on disk is used from the next request on", a
 });
 
 const strange: [what: string, answer: (request: ApiRequest) => Response, said: RegExp][] = [
-  ["is a web page", () => new Response("<html>\nhello\n"), /What answers at \S+ is no Kubernetes API; check /],
+  [
+    "is a web page",
+    () => new Response("<html>\nhello\n"),
+    /What answers at \S+ is no Kubernetes API; check /,
+  ],
   ["is other JSON", () => new Response("[1]\n"), /is no Kubernetes API; check KUBERNETES_SERVICE_HOST/],
   ["is null", () => new Response("null\n"), /is no Kubernetes API/],
   ["is deep", () => new Response("[".repeat(500_000) + "\n"), /is no Kubernetes API/],
-  ["is an error", () => status(500, "etcdserver: request timed out"), / answers HTTP 500: etcdserver: request timed out$/],
-  ["is an endless error", () => new Response(new Uint8Array(1e6).fill(97), { status: 503 }), /HTTP 503: a{300}$/],
+  [
+    "is an error",
+    () => status(500, "etcdserver: request timed out"),
+    / answers HTTP 500: etcdserver: request timed out$/,
+  ],
+  [
+    "is an endless error",
+    () => new Response(new Uint8Array(1e6).fill(97), { status: 503 }),
+    /HTTP 503: a{300}$/,
+  ],
   ["leads elsewhere", () => Response.redirect("https://127.0.0.1:1/", 307), /HTTP 307/],
   [
     "breaks off",
@@ -218,10 +252,13 @@ for (const [what, answer, said] of strange) {
 Deno.test("an event over 2 MiB is left out, one without a pod passed over, and those after them are taken", async () => {
   const large = JSON.stringify({ type: "ADDED", object: { metadata: { note: "x".repeat(3e6) } } }) + "\n";
   const poor = { type: "ADDED", object: { metadata: { resourceVersion: "8" } } };
-  await withWatch((request) => request.watch(large, poor, podEvent("ADDED", { uid })).response, async (test) => {
-    await test.expectName(uid, "web");
-    assert.match(test.log[0]!, /description is over 2 MiB/);
-  });
+  await withWatch(
+    (request) => request.watch(large, poor, podEvent("ADDED", { uid })).response,
+    async (test) => {
+      await test.expectName(uid, "web");
+      assert.match(test.log[0]!, /description is over 2 MiB/);
+    },
+  );
 });
 
 Deno.test("an API that does not answer in time is given up and tried again", async () => {
@@ -257,8 +294,14 @@ Deno.test("findKubernetes() finds the API by a pod's environment, and nothing ou
     return findKubernetes((name) => environment[name]);
   }
   assert.equal(find({ NODE_NAME: "n" }), undefined);
-  assert.match(find({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }) as string, /^NODE_NAME is not set; set it from /);
+  assert.match(
+    find({ KUBERNETES_SERVICE_HOST: "10.0.0.1" }) as string,
+    /^NODE_NAME is not set; set it from /,
+  );
   const inside = { KUBERNETES_SERVICE_HOST: "fd00::1", KUBERNETES_SERVICE_PORT: "6443", NODE_NAME: "node-1" };
   const place = find(inside);
-  assert.deepEqual(typeof place === "object" && [place.url, place.node], ["https://[fd00::1]:6443", "node-1"]);
+  assert.deepEqual(typeof place === "object" && [place.url, place.node], [
+    "https://[fd00::1]:6443",
+    "node-1",
+  ]);
 });

@@ -54,7 +54,11 @@ export async function installService(options: InstallOptions): Promise<void> {
     await restartUnit(unit);
   } else {
     const enable = root === "" ? `systemctl enable --now ${unit}` : `systemctl --root=${root} enable ${unit}`;
-    printSteps([...steps, ...(old === undefined || old === text || root !== "" ? [] : ["systemctl daemon-reload"]), enable]);
+    printSteps([
+      ...steps,
+      ...(old === undefined || old === text || root !== "" ? [] : ["systemctl daemon-reload"]),
+      enable,
+    ]);
   }
   if (kind === "server") printServerHints();
 }

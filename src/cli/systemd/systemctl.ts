@@ -19,10 +19,13 @@ export async function runSystemctl(...args: string[]): Promise<void> {
   if (success) return;
   const said = new TextDecoder().decode(stderr).trim().split("\n");
   const unit = args.at(-1) ?? "";
-  throw new CommandError(`${command} failed: ${said[0]?.replace(/\.$/, "")}; see journalctl -n 20 -u ${unit}`, {
-    exitCode: 1,
-    more: said.slice(1),
-  });
+  throw new CommandError(
+    `${command} failed: ${said[0]?.replace(/\.$/, "")}; see journalctl -n 20 -u ${unit}`,
+    {
+      exitCode: 1,
+      more: said.slice(1),
+    },
+  );
 }
 
 /** Starts a unit anew. @throws {CommandError} when it does not run four seconds later */
