@@ -19,7 +19,7 @@ interface Suite {
 
 const deno = `${repositoryRoot}/scripts/deno`;
 const results = `${repositoryRoot}/test-results`;
-const folders = [["kernel", 180], ["cli", 120], ["fault", 150], ["system", 300], ["fuzz", 120], [
+const folders = [["kernel", 180], ["cli", 180], ["fault", 150], ["system", 400], ["fuzz", 120], [
   "e2e",
   150,
 ]] as const;

@@ -151,10 +151,10 @@ Deno.test("takeChanges() does not tell of who came and went in between", async (
 
 Deno.test("renamePods() names known processes anew, once their pod is known, and no others", async () => {
   const container = readContainer();
-  let workload: string | undefined;
+  let workload = "";
   const discovery = discover({
     findPod: () =>
-      workload === undefined ? undefined : {
+      workload === "" ? undefined : {
         ...{ uid: "1", name: `${workload}-0`, namespace: "shop", workloadKind: "StatefulSet", workload },
         ...{ containerName: "app", labels: {} },
       },
