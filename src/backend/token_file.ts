@@ -40,13 +40,18 @@ export async function readTokenFile(path: string): Promise<Token[]> {
 
 /** Reads the file of tokens, after making it with one editor's and one agent's token when there is none. */
 export async function ensureTokenFile(path: string): Promise<Token[]> {
-  const text = comment + `editor ${makeToken()}\nagent ${makeToken()}\n`;
+  const text = comment + makeTokens().map(({ role, token }) => `${role} ${token}\n`).join("");
   try {
     await Deno.writeTextFile(path, text, { createNew: true, mode: 0o600 });
   } catch (error) {
     if (!(error instanceof Deno.errors.AlreadyExists)) throw error;
   }
   return await readTokenFile(path);
+}
+
+/** One editor's and one agent's token. */
+export function makeTokens(): Token[] {
+  return [{ role: "editor", token: makeToken() }, { role: "agent", token: makeToken() }];
 }
 
 /** A token nobody can guess: 256 bits, safe in URLs. */

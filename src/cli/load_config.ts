@@ -5,6 +5,8 @@ import { describeFileError } from "./describe_file_error.ts";
 /** Flags that set configuration; commander has already put STAKEOUT_* of the environment under them. */
 export interface ConfigFlags {
   config?: string;
+  /** Instead of a file. */
+  configText?: string;
   state?: string;
   logFormat?: Config["logFormat"];
   logLevel?: Config["logLevel"];
@@ -16,6 +18,9 @@ export interface ConfigFlags {
   tlsKey?: string;
   tlsCa?: string;
 }
+
+/** The state folder of who wants none: state ends with the program. */
+export const memoryState = ":memory:";
 
 /** Where this user's configuration and state lie. */
 export interface StandardPaths {
@@ -42,13 +47,15 @@ export function findStandardPaths(
  */
 export async function loadConfig(flags: ConfigFlags): Promise<Config> {
   const paths = findStandardPaths(Deno.uid(), readVariable);
-  const file = flags.config === undefined
-    ? await readConfigFile(paths.configFile, true)
-    : await readConfigFile(flags.config, false);
+  const file = flags.configText !== undefined
+    ? await parseConfigText(flags.configText, "--config-text")
+    : flags.config !== undefined
+    ? await readConfigFile(flags.config, false)
+    : await readConfigFile(paths.configFile, true);
   const token = readVariable("STAKEOUT_TOKEN");
   const environment: ConfigSource = token ? { backend: { token } } : {};
   const config = resolveConfig(defaultConfig(paths.stateFolder), toSource(flags), environment, file);
-  return config.stateFolder.startsWith("/")
+  return config.stateFolder.startsWith("/") || config.stateFolder === memoryState
     ? config
     : { ...config, stateFolder: `${Deno.cwd()}/${config.stateFolder}` };
 }
@@ -63,13 +70,17 @@ export async function readConfigFile(path: string, mayBeMissing: boolean): Promi
     const reason = describeFileError(error);
     throw new CommandError(`Cannot read ${path}: ${reason}; check --config`, { exitCode: 2, cause: error });
   }
+  return await parseConfigText(text, path);
+}
+
+async function parseConfigText(text: string, name: string): Promise<ConfigSource> {
   // Only with a file at hand: YAML and schemas take a tenth of a second to load.
   const [{ parseConfig }, { formatProblem }] = await Promise.all([
     import("../model/config_file.ts"),
     import("../model/policy_file.ts"),
   ]);
   const { source, problems } = parseConfig(text, readVariable);
-  const [first, ...more] = problems.map((problem) => formatProblem(path, problem));
+  const [first, ...more] = problems.map((problem) => formatProblem(name, problem));
   if (first !== undefined) throw new CommandError(first, { exitCode: 2, more });
   return source;
 }

@@ -16,6 +16,7 @@ import type { Config } from "../model/config.ts";
 import { buildAgent, type BuiltAgent } from "./build_agent.ts";
 import { CommandError } from "./command_error.ts";
 import { hostProblems } from "./host_problems.ts";
+import { openStateFolder } from "./state_folder.ts";
 
 /** An agent that reports to a backend. */
 export interface ReportingAgentOptions {
@@ -43,7 +44,7 @@ const policySetSchema = z.object({
  */
 export async function runReportingAgent(options: ReportingAgentOptions): Promise<void> {
   const { config, logger, signal, ownPids } = options;
-  const state = await openState(`${config.stateFolder}/agent`, logger);
+  const state = await openState(config, logger);
   const spool = await Spool.open(state.spoolFolder, { capBytes: config.spoolBytes, logger });
   const backend = openTransport(options);
   let built: BuiltAgent | undefined;
@@ -137,12 +138,10 @@ function exportSilence(trigger: Trigger, clock: KernelClock) {
   return trigger.exportState(clock.bootNs() / 1e9, clock.unixMs(0));
 }
 
-async function openState(folder: string, logger: Logger): Promise<AgentState> {
+async function openState(config: Config, logger: Logger): Promise<AgentState> {
+  const folder = await openStateFolder(config, logger);
   try {
-    await Deno.mkdir(folder.slice(0, folder.lastIndexOf("/")), { recursive: true, mode: 0o711 }).catch(
-      () => {},
-    );
-    return await AgentState.open(folder, logger);
+    return await AgentState.open(folder === undefined ? undefined : `${folder}/agent`, logger);
   } catch (error) {
     throw new CommandError((error as Error).message, { exitCode: 1, cause: error });
   }

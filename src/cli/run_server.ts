@@ -3,26 +3,27 @@ import { makeAssets } from "../backend/assets.ts";
 import type { Token } from "../backend/auth.ts";
 import { type Backend, startBackend } from "../backend/backend.ts";
 import { dropServerPermissions } from "../backend/server_permissions.ts";
-import { ensureTokenFile, readTokenFile } from "../backend/token_file.ts";
+import { ensureTokenFile, makeTokens, readTokenFile } from "../backend/token_file.ts";
 import { type Config, parseAddress } from "../model/config.ts";
 import { version } from "../model/version.ts";
 import { readBuiltFolder } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
 import type { ServerOptions } from "./options.ts";
 import { printLine } from "./output.ts";
+import { openStateFolder } from "./state_folder.ts";
 import { aborted, onEndSignal } from "./until_signal.ts";
 import { writeWhole } from "./write_profile.ts";
 
 /** `stakeout server`: backend and UI. Prints the URL to open, with a token, when it serves. */
 export async function runServer({ config, lifeline }: ServerOptions): Promise<number> {
-  dropServerPermissions();
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
-  const { stateFolder, grpcListen, tls } = config;
+  const stateFolder = await openStateFolder(config, logger);
+  dropServerPermissions();
+  const { grpcListen, tls } = config;
   let tokens: Token[];
   let backend: Backend;
   try {
-    await Deno.mkdir(stateFolder, { recursive: true, mode: 0o700 });
-    tokens = await readTokens(config);
+    tokens = await readTokens(config, stateFolder);
     backend = await startBackend({
       ...requireAddress(config.listen, "--listen"),
       ...(grpcListen === "" ? {} : { grpcListen: requireAddress(grpcListen, "--grpc-listen") }),
@@ -38,12 +39,14 @@ export async function runServer({ config, lifeline }: ServerOptions): Promise<nu
   }
   const { url } = backend;
   const token = tokens.find(({ role }) => role === "editor") ?? tokens[0]!;
-  await leaveForClients(stateFolder, url, token.token);
+  if (stateFolder !== undefined) await leaveForClients(stateFolder, url, token.token);
   logger.info("The backend serves", {
     url,
     ...(backend.grpcPort === undefined ? {} : { grpcPort: backend.grpcPort }),
   });
   printLine(`${url}/login?token=${token.token}`);
+  const agentToken = tokens.find(({ role }) => role === "agent");
+  if (lifeline !== undefined && agentToken !== undefined) printLine(agentToken.token);
   await untilEnd(lifeline?.signal);
   logger.info("The backend ends");
   await backend.close();
@@ -57,10 +60,9 @@ async function leaveForClients(stateFolder: string, url: string, token: string):
   }
 }
 
-async function readTokens({ backend, stateFolder }: Config): Promise<Token[]> {
-  return backend.tokenFile === ""
-    ? await ensureTokenFile(`${stateFolder}/tokens`)
-    : await readTokenFile(backend.tokenFile);
+async function readTokens({ backend }: Config, stateFolder: string | undefined): Promise<Token[]> {
+  if (backend.tokenFile !== "") return await readTokenFile(backend.tokenFile);
+  return stateFolder === undefined ? makeTokens() : await ensureTokenFile(`${stateFolder}/tokens`);
 }
 
 function requireAddress(text: string, flag: string): { hostname: string; port: number } {

@@ -1,11 +1,12 @@
 import { createLogger, type Logger } from "../../lib/log.ts";
-import { readTokenFile } from "../backend/token_file.ts";
 import type { Config } from "../model/config.ts";
 import { CommandError } from "./command_error.ts";
+import { memoryState } from "./load_config.ts";
 import type { UpOptions } from "./options.ts";
 import { printLine } from "./output.ts";
 import { onHangup } from "./reload.ts";
 import { serverUser } from "./server_user.ts";
+import { openStateFolder } from "./state_folder.ts";
 import { aborted, onEndSignal } from "./until_signal.ts";
 import { UpChild } from "./up_child.ts";
 import { leaveRoot, limitToAgentRights, limitToServerRights } from "./up_rights.ts";
@@ -19,14 +20,13 @@ import { writeWhole } from "./write_profile.ts";
 export async function runUp(options: UpOptions): Promise<number> {
   const { config } = options;
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
-  const folder = config.stateFolder;
-  const serverFolder = `${folder}/server`;
-  const configFile = `${folder}/server.yaml`;
-  await Deno.mkdir(folder, { recursive: true, mode: 0o711 });
-  for (const part of [serverFolder, `${folder}/agent`]) {
-    await Deno.mkdir(part, { recursive: true, mode: 0o700 });
+  const folder = await openStateFolder(config, logger);
+  const serverFolder = folder === undefined ? undefined : `${folder}/server`;
+  if (folder !== undefined) {
+    for (const part of ["server", "agent"]) {
+      await Deno.mkdir(`${folder}/${part}`, { recursive: true, mode: 0o700 });
+    }
   }
-  await writeServerConfig(config, configFile);
   const user = await serverUser(serverFolder, logger);
 
   const abort = new AbortController();
@@ -36,14 +36,20 @@ export async function runUp(options: UpOptions): Promise<number> {
     abort.abort();
   });
   limitToAgentRights();
-  const agent = new UpChild("agent", agentArguments(options));
+  const agent = new UpChild("agent", agentArguments(options, folder));
   limitToServerRights();
-  const server = new UpChild("server", ["--state", serverFolder, "--config", configFile], user);
+  const serverArguments = [
+    "--state",
+    serverFolder ?? memoryState,
+    "--config-text",
+    writeServerConfig(config),
+  ];
+  const server = new UpChild("server", serverArguments, user);
   using _hangup = onHangup(() => void agent.tell("reload"));
   for (const child of [agent, server]) void child.ended.then(() => abort.abort(child));
   const ending = aborted(abort.signal).then(() => endAll(agent, server, logger));
   let ready = false;
-  await bringTogether(agent, server, options).then(
+  await bringTogether(agent, server, folder, options.open).then(
     (together) => ready = together,
     (error) => abort.abort(error),
   );
@@ -69,47 +75,50 @@ async function endAll(agent: UpChild, server: UpChild, logger: Logger): Promise<
 }
 
 /** Waits until the backend serves and the agent watches. False when one of them has ended before. */
-async function bringTogether(agent: UpChild, server: UpChild, { config, open }: UpOptions): Promise<boolean> {
-  const folder = config.stateFolder;
-  const loginUrl = await server.firstLine();
+async function bringTogether(
+  agent: UpChild,
+  server: UpChild,
+  folder: string | undefined,
+  open: boolean,
+): Promise<boolean> {
+  const loginUrl = await server.nextLine();
   if (loginUrl === undefined) return await server.ended.then(() => false);
   const { origin: url, searchParams } = new URL(loginUrl);
-  const token = await readAgentToken(`${folder}/server/tokens`);
-  await leaveForClients(folder, url, searchParams.get("token") ?? "");
+  const token = await server.nextLine();
+  if (token === undefined) {
+    throw new CommandError(
+      "The server has no agent's token; remove its file of tokens to have it made anew",
+      {
+        exitCode: 2,
+      },
+    );
+  }
+  if (folder !== undefined) await leaveForClients(folder, url, searchParams.get("token") ?? "");
   const mayOpen = open && Deno.uid() !== 0;
   leaveRoot();
   await agent.tell(`backend ${url} ${token}`);
-  if (await agent.firstLine() === undefined) return await agent.ended.then(() => false);
+  if (await agent.nextLine() === undefined) return await agent.ended.then(() => false);
   printLine(`ready: open ${loginUrl}`);
   if (mayOpen) openInBrowser(loginUrl);
   return true;
 }
 
 /** What the agent needs to find the same settings as this process, now and when it reads them anew. */
-function agentArguments({ config, flags }: UpOptions): string[] {
+function agentArguments({ flags }: UpOptions, folder: string | undefined): string[] {
   const { config: configFile, logFormat, logLevel } = flags;
   return [
-    ...["--state", config.stateFolder],
+    ...["--state", folder ?? memoryState],
     ...(configFile === undefined ? [] : ["--config", configFile]),
     ...(logFormat === undefined ? [] : ["--log-format", logFormat]),
     ...(logLevel === undefined ? [] : ["--log-level", logLevel]),
   ];
 }
 
-/** From the file that the server makes at its first start: we write nothing where another user could lay links. */
-async function readAgentToken(path: string): Promise<string> {
-  const token = (await readTokenFile(path)).find(({ role }) => role === "agent")?.token;
-  if (token !== undefined) return token;
-  throw new CommandError(`${path} has no agent's token; remove the file to have it made anew`, {
-    exitCode: 2,
-  });
-}
-
 /**
- * The server may not be able to read our files: it gets what concerns it, nothing secret, in one that all may read.
- * JSON is YAML, too.
+ * The server may not be able to read our files: it gets what concerns it, nothing secret, with its command line. JSON is YAML,
+ * too.
  */
-async function writeServerConfig(config: Config, path: string): Promise<void> {
+function writeServerConfig(config: Config): string {
   const { listen, grpcListen, tls, logFormat, logLevel, retention, hostNames } = config;
   const source = {
     ...{ listen, log_format: logFormat, log_level: logLevel, host_names: hostNames },
@@ -122,7 +131,7 @@ async function writeServerConfig(config: Config, path: string): Promise<void> {
     ...(grpcListen === "" ? {} : { grpc_listen: grpcListen }),
     ...(tls.certFile === "" ? {} : { tls: { cert_file: tls.certFile, key_file: tls.keyFile } }),
   };
-  await writeWhole(path, new TextEncoder().encode(JSON.stringify(source, null, 2)), 0o644);
+  return JSON.stringify(source);
 }
 
 async function leaveForClients(folder: string, url: string, token: string): Promise<void> {

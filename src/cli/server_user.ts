@@ -7,7 +7,7 @@ import { canBecomeNobody, nobody } from "./up_rights.ts";
  * else our own. Gives the state folder and what is in it to that user.
  */
 export async function serverUser(
-  stateFolder: string,
+  stateFolder: string | undefined,
   logger: Logger,
 ): Promise<User | undefined> {
   if (Deno.uid() !== 0) return undefined;
@@ -15,7 +15,8 @@ export async function serverUser(
     logger.warn("The server keeps this user: to become another, grant CAP_SETUID, CAP_SETGID and CAP_CHOWN");
     return undefined;
   }
-  const closed = [...programPlaces(), stateFolder].map(findClosedFolder)
+  const places = stateFolder === undefined ? programPlaces() : [...programPlaces(), stateFolder];
+  const closed = places.map(findClosedFolder)
     .find((folder) => folder !== undefined);
   if (closed !== undefined) {
     logger.warn(
@@ -27,13 +28,15 @@ export async function serverUser(
     return undefined;
   }
   // Never again once it is nobody's: whoever may write in there could have put a link in our way.
-  if ((await Deno.stat(stateFolder)).uid !== nobody.uid) await giveTo(stateFolder);
+  if (stateFolder !== undefined && (await Deno.stat(stateFolder)).uid !== nobody.uid) {
+    await giveTo(stateFolder);
+  }
   return nobody;
 }
 
-/** The files that the server's user has to reach to run this program. */
+/** The files that the server's user has to reach to run this program: of a source tree; an executable holds its own open. */
 function programPlaces(): string[] {
-  return [Deno.execPath(), import.meta.filename ?? "/"];
+  return import.meta.filename === undefined ? [] : [import.meta.filename];
 }
 
 /** The first folder above `path` that other users may not enter. */

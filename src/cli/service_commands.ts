@@ -54,6 +54,7 @@ Examples:
   addListenOptions(program.command("server"))
     .description("backend and UI only; needs no privileges")
     .addOption(new Option("--lifeline").hideHelp())
+    .addOption(new Option("--config-text <yaml>").hideHelp())
     .addHelpText(
       "after",
       `

@@ -6,7 +6,9 @@ export function addGlobalOptions(program: Command): void {
   program
     .addOption(new Option("--config <file>", "configuration file").env("STAKEOUT_CONFIG"))
     .addOption(
-      new Option("--state <folder>", "folder of database, queue, token and lock").env("STAKEOUT_STATE"),
+      new Option("--state <folder>", "folder of database, queue, token and lock; :memory: for none").env(
+        "STAKEOUT_STATE",
+      ),
     )
     .addOption(
       new Option("--log-format <format>", "format of the log on standard error")

@@ -21,6 +21,8 @@ export class UpChild {
   readonly ended: Promise<ChildEnd>;
   readonly #process: Deno.ChildProcess;
   readonly #lines: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #said: ReadableStreamDefaultReader<string>;
+  #unread = "";
 
   /** Starts `stakeout NAME --lifeline ARGS`, with the rights that the calling thread has now or as another user. */
   constructor(name: "agent" | "server", args: readonly string[], user?: User) {
@@ -29,20 +31,25 @@ export class UpChild {
     this.#process = new Deno.Command(command, { args: rest, ...user, stdin: "piped", stdout: "piped" })
       .spawn();
     this.#lines = this.#process.stdin.getWriter();
+    this.#said = this.#process.stdout.pipeThrough(new TextDecoderStream()).getReader();
     this.ended = this.#process.status.then(({ code, signal }) => {
       return { code, how: signal === null ? `with code ${code}` : `by ${signal}` };
     });
   }
 
-  /** Returns what it says first; `undefined` when it ends without a word. Once only. */
-  async firstLine(): Promise<string | undefined> {
-    let text = "";
-    for await (const part of this.#process.stdout.pipeThrough(new TextDecoderStream())) {
-      text += part;
-      const end = text.indexOf("\n");
-      if (end >= 0) return text.slice(0, end);
+  /** Waits for the next line that it says; `undefined` when it ends without another. */
+  async nextLine(): Promise<string | undefined> {
+    for (;;) {
+      const end = this.#unread.indexOf("\n");
+      if (end >= 0) {
+        const line = this.#unread.slice(0, end);
+        this.#unread = this.#unread.slice(end + 1);
+        return line;
+      }
+      const { value } = await this.#said.read();
+      if (value === undefined) return undefined;
+      this.#unread += value;
     }
-    return undefined;
   }
 
   /** Tells it something; nothing happens when it has ended. */
