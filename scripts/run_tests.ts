@@ -26,7 +26,7 @@ const folders = [["kernel", 180], ["cli", 180], ["fault", 150], ["system", 400],
 
 const suites: Suite[] = [{
   name: "ok",
-  limitSeconds: 150,
+  limitSeconds: 240,
   command: (report) => [deno, "run", "-A", "scripts/ok.ts", `--junit-path=${report}`],
 }];
 for (const [name, limitSeconds] of folders) {
