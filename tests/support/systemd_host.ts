@@ -26,8 +26,8 @@ export class SystemdHost implements AsyncDisposable {
     this.#end = end;
   }
 
-  /** Boots it: about a second. */
-  static async start(): Promise<SystemdHost> {
+  /** Boots it: about a second. The program is the executable that was built, or runs from source. */
+  static async start(built?: string): Promise<SystemdHost> {
     const folder = await makeTestFolder("systemd");
     // The program from source, as the one file that a built executable is.
     const program = `export STAKEOUT_EXECUTABLE=/usr/local/bin/stakeout
@@ -36,7 +36,7 @@ exec /opt/stakeout/scripts/deno run -A --no-prompt --quiet --no-check --config /
     await Deno.writeTextFile(`${folder.path}/stakeout`, `#!/bin/bash\n${program}\n`);
     const script = `${repositoryRoot}/tests/support/boot_systemd`;
     const boot = new Deno.Command(script, {
-      args: [folder.path, repositoryRoot, `${folder.path}/stakeout`],
+      args: [folder.path, repositoryRoot, built ?? `${folder.path}/stakeout`],
       stdin: "null",
       stderr: "null",
     }).spawn();
