@@ -5,7 +5,7 @@
  * name the suites to run (`ok`, `kernel`, ...); all of them when there is none.
  */
 import { fourCapabilities, nobody, nobodyWith } from "../tests/support/rights.ts";
-import { repositoryRoot } from "./command.ts";
+import { repositoryRoot, runCommand } from "./command.ts";
 import { listFiles } from "./files.ts";
 import { parseAllowedSkips, parseTestReport } from "./test_report.ts";
 
@@ -14,15 +14,25 @@ interface Suite {
   limitSeconds: number;
   /** Where the report goes, when not where those of the others do. */
   report?: string;
+  /** Beside this process's own. */
+  env?: Record<string, string>;
+  /** Whether dist/stakeout has to be built. */
+  needsExecutable?: boolean;
   command: (report: string) => string[];
 }
 
 const deno = `${repositoryRoot}/scripts/deno`;
 const results = `${repositoryRoot}/test-results`;
-const folders = [["kernel", 180], ["cli", 180], ["fault", 150], ["system", 400], ["fuzz", 120], [
-  "e2e",
-  150,
-]] as const;
+const executable = `${repositoryRoot}/dist/stakeout`;
+const folders = [
+  ["kernel", 180],
+  ["cli", 180],
+  ["fault", 150],
+  ["system", 400],
+  ["fuzz", 120],
+  ["e2e", 150],
+  ["executable", 240],
+] as const;
 
 const suites: Suite[] = [{
   name: "ok",
@@ -32,9 +42,23 @@ const suites: Suite[] = [{
 for (const [name, limitSeconds] of folders) {
   const files = await listFiles(`tests/${name}`, /_test\.ts$/);
   if (files.length === 0) continue;
-  suites.push({ name, limitSeconds, command: (report) => denoTest(report, files) });
+  suites.push({
+    ...{ name, limitSeconds, needsExecutable: name === "executable" },
+    command: (report) => denoTest(report, files),
+  });
   if (name === "kernel" && Deno.uid() === 0) suites.push(await makeRightsSuite(files));
 }
+
+// The main job once more, with the executable alone in an empty root instead of the source tree.
+const mainJob = [
+  ...await listFiles("tests/system", /^(watch|record|up|backend_outage)_test\.ts$/),
+  "tests/e2e/main_job_test.ts",
+];
+suites.push({
+  ...{ name: "packed", limitSeconds: 300, needsExecutable: true },
+  env: { STAKEOUT_TEST_EXECUTABLE: executable },
+  command: (report) => denoTest(report, mainJob),
+});
 
 await Deno.mkdir(results, { recursive: true });
 const allowedSkips = parseAllowedSkips(await Deno.readTextFile(`${repositoryRoot}/tests/allowed_skips.txt`));
@@ -43,6 +67,9 @@ const wanted = suites.filter(({ name }) => Deno.args.length === 0 || Deno.args.i
 if (wanted.length < Deno.args.length) {
   say(`error: unknown suite; known are ${suites.map(({ name }) => name).join(", ")}`);
   Deno.exit(2);
+}
+if (wanted.some(({ needsExecutable }) => needsExecutable)) {
+  await runCommand(deno, ["run", "-A", "scripts/build.ts", "--runtime=deno"], { cwd: repositoryRoot });
 }
 for (const suite of wanted) {
   const counts = await runSuite(suite);
@@ -72,7 +99,7 @@ function denoTest(report: string, files: string[]): string[] {
   return [deno, "test", "-A", "--no-check", `--junit-path=${report}`, ...files];
 }
 
-async function runSuite({ name, limitSeconds, command, report }: Suite) {
+async function runSuite({ name, limitSeconds, command, report, env }: Suite) {
   const started = performance.now();
   const path = report ?? `${results}/${name}.xml`;
   await Deno.remove(path).catch(() => {});
@@ -81,7 +108,7 @@ async function runSuite({ name, limitSeconds, command, report }: Suite) {
     args: ["--kill-after=10", String(limitSeconds), ...command(path)],
     cwd: repositoryRoot,
     stdin: "null",
-    env: { NO_COLOR: "1" },
+    env: { NO_COLOR: "1", ...env },
   }).output();
   const { passed, failed, skipped } = parseTestReport(await Deno.readTextFile(path).catch(() => ""));
   const surprising = skipped.filter((test) => !allowedSkips.has(test));
