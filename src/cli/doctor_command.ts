@@ -33,6 +33,7 @@ async function runChecks(flags: ConfigFlags): Promise<Check[]> {
     { checkCapabilities },
     { checkBpf },
     { checkKernelSymbols },
+    { checkRuntime },
     { checkState },
     { checkBackend },
   ] = await Promise.all([
@@ -40,6 +41,7 @@ async function runChecks(flags: ConfigFlags): Promise<Check[]> {
     import("./doctor/capability_checks.ts"),
     import("./doctor/bpf_checks.ts"),
     import("./doctor/symbol_check.ts"),
+    import("./doctor/runtime_check.ts"),
     import("./doctor/state_check.ts"),
     import("./doctor/backend_checks.ts"),
   ]);
@@ -50,6 +52,7 @@ async function runChecks(flags: ConfigFlags): Promise<Check[]> {
     ...checkCapabilities(),
     ...hooks,
     checkKernelSymbols(),
+    ...checkRuntime(Deno.env.get("STAKEOUT_RUNTIME")),
     checkState(config.stateFolder, config.spoolBytes),
     ...await backend,
   ];
