@@ -2,6 +2,7 @@ import { kernelBtfPath, readKernelBtfBytes } from "../btf/kernel_btf.ts";
 import { encodeCString } from "../sys/c_string.ts";
 import { readCapabilities } from "../sys/capability.ts";
 import { errnoText } from "../sys/errno_name.ts";
+import { isInHostNamespace } from "../sys/namespace.ts";
 import { libc } from "../sys/syscall.ts";
 import { NotSupportedError } from "./error.ts";
 import type { Libbpf } from "./libbpf.ts";
@@ -165,6 +166,11 @@ function answer(
 }
 
 function probeRights(): NotSupportedError | undefined {
+  if (!isInHostNamespace("user")) {
+    return new NotSupportedError("BPF", "the host's user namespace, whose capabilities alone count", {
+      fix: "run as the host's root, not in a rootless container",
+    });
+  }
   const held = readCapabilities();
   if (held.has("CAP_SYS_ADMIN")) return undefined;
   const missing = (["CAP_BPF", "CAP_PERFMON"] as const).filter((name) => !held.has(name));

@@ -1,10 +1,9 @@
-/** Inode of the first pid namespace of a host, fixed by the kernel. */
-const initialPidNamespace = "pid:[4026531836]";
+import { isInHostNamespace } from "../../lib/sys/namespace.ts";
 
 /** What works less than it could on this host, one sentence each; asked once, at the start. */
 export function hostProblems(): string[] {
   const problems: string[] = [];
-  if (!isInHostPidNamespace()) {
+  if (!isInHostNamespace("pid")) {
     problems.push(
       "Only processes of this pid namespace are seen; run the agent in the host's (hostPID, --pid=host)",
     );
@@ -13,15 +12,6 @@ export function hostProblems(): string[] {
     problems.push("Kernel functions have no names: /proc/kallsyms hides its addresses; grant CAP_SYSLOG");
   }
   return problems;
-}
-
-/** Whether all processes of the host can be seen from here. */
-export function isInHostPidNamespace(): boolean {
-  try {
-    return Deno.readLinkSync("/proc/self/ns/pid") === initialPidNamespace;
-  } catch {
-    return false;
-  }
 }
 
 /** Whether the kernel shows this process where its functions lie: it shows zeros to those who may not know. */

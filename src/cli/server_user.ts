@@ -12,7 +12,9 @@ export async function serverUser(
 ): Promise<User | undefined> {
   if (Deno.uid() !== 0) return undefined;
   if (!canBecomeNobody()) {
-    logger.warn("The server keeps this user: to become another, grant CAP_SETUID, CAP_SETGID and CAP_CHOWN");
+    logger.warn(
+      "The server keeps this user and its rights; to run as nobody it needs CAP_SETUID, CAP_SETGID and CAP_CHOWN of the host",
+    );
     return undefined;
   }
   const places = stateFolder === undefined ? programPlaces() : [...programPlaces(), stateFolder];

@@ -4,6 +4,7 @@ import {
   limitCapabilities,
   readCapabilities,
 } from "../../lib/sys/capability.ts";
+import { isInHostNamespace } from "../../lib/sys/namespace.ts";
 import { becomeUser, type User } from "../../lib/sys/user.ts";
 import { agentCapabilities } from "./agent_rights.ts";
 
@@ -13,10 +14,11 @@ export const nobody: User = { uid: 65534, gid: 65534 };
 /** What it takes to start a process as nobody, give it its folder, and become nobody oneself. */
 const neededToChangeUser: readonly CapabilityName[] = ["CAP_SETUID", "CAP_SETGID", "CAP_CHOWN"];
 
-/** Whether this process can hand work over to nobody: root can, but not root in a container that was left no such right. */
+/** Whether this process can hand work over to nobody: the host's root can, unless a container left it no such right. */
 export function canBecomeNobody(): boolean {
+  if (Deno.uid() !== 0 || !isInHostNamespace("user")) return false;
   const held = readCapabilities();
-  return Deno.uid() === 0 && neededToChangeUser.every((name) => held.has(name));
+  return neededToChangeUser.every((name) => held.has(name));
 }
 
 /**

@@ -18,6 +18,8 @@ export interface PoorHosts {
   withoutTracefs: string[];
   /** Another pid namespace than the host's. */
   inPidNamespace: string[];
+  /** Root of another user namespace than the host's, as in a rootless container. */
+  inUserNamespace: string[];
 }
 
 /** Prepares them in a folder of the test's own. */
@@ -32,5 +34,6 @@ export async function makePoorHosts(folder: string): Promise<PoorHosts> {
     withoutBtf: inMounts(`mount --bind ${folder}/empty /sys/kernel/btf/vmlinux`),
     withoutTracefs: inMounts("while umount /sys/kernel/tracing 2>/dev/null; do :; done"),
     inPidNamespace: ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"],
+    inUserNamespace: ["unshare", "--user", "--map-root-user"],
   };
 }

@@ -14,9 +14,9 @@ export function upArguments(state: string, listen = "127.0.0.1:0"): string[] {
   return ["up", "--state", state, "--listen", listen, "--no-open"];
 }
 
-/** Starts `up` and waits until it watches. */
-export async function startUp(state: string): Promise<RunningUp> {
-  const up = startStakeout(upArguments(state));
+/** Starts `up`, under another command if one is given, and waits until it watches. */
+export async function startUp(state: string, under: readonly string[] = []): Promise<RunningUp> {
+  const up = startStakeout(upArguments(state), { under });
   await up.waitForLine(/^ready: open http/);
   const find = (name: string) => {
     const pid = listTree(up.pid).find((pid) => readCommandLine(pid).includes(`\0${name}\0--lifeline\0`));

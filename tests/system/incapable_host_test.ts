@@ -35,6 +35,11 @@ testAsRoot("agent, watch, record and up say in one line what the host lacks, and
       nobodyWith(fourCapabilities.filter((name) => name !== "bpf")),
       /^error: This host cannot use BPF: it needs CAP_BPF; run as root, or grant it$/,
     ],
+    [
+      "user namespace",
+      hosts.inUserNamespace,
+      /^error: This host cannot use BPF: it needs the host's user namespace, whose .*; run as the host's root/,
+    ],
   ];
   for (const [lack, under, expected] of lacking) {
     const state = (name: string) => ["--state", `${folder.path}/${lack}-${name}`];

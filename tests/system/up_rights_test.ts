@@ -7,7 +7,14 @@ import {
   waitUntilItProfiles,
 } from "../support/bpf_objects.ts";
 import { policyText } from "../support/policy_text.ts";
-import { agentCapabilities, readThreadRights } from "../support/rights.ts";
+import {
+  agentCapabilities,
+  fourCapabilities,
+  fourCapabilitiesMask,
+  nobody,
+  nobodyWith,
+  readThreadRights,
+} from "../support/rights.ts";
 import { runStakeout } from "../support/stakeout.ts";
 import { compileTarget, startTarget } from "../support/target.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
@@ -65,6 +72,26 @@ testAsRoot(
         });
       }
     }
+  },
+);
+
+testAsRoot(
+  "up gives its server none of the four capabilities that it was started with as nobody",
+  async () => {
+    await using folder = await makeTestFolder("up");
+    const state = `${folder.path}/state`;
+    await Deno.mkdir(state, { mode: 0o700 });
+    await Deno.chown(state, nobody, nobody);
+    const { up, agentPid, serverPid } = await startUp(state, nobodyWith(fourCapabilities));
+    await using _up = up;
+    for (const { effective, permitted } of readThreadRights(agentPid)) {
+      assert.deepEqual([effective, permitted], [fourCapabilitiesMask, fourCapabilitiesMask]);
+    }
+    for (const { effective, permitted, noNewPrivileges } of readThreadRights(serverPid)) {
+      assert.deepEqual([effective, permitted, noNewPrivileges], [0n, 0n, true]);
+    }
+    up.kill("SIGTERM");
+    assert.equal(await up.ended(5), 0);
   },
 );
 

@@ -1,7 +1,7 @@
 import { kernelBtfPath, readKernelBtfBytes } from "../../../lib/btf/kernel_btf.ts";
 import { readCgroupPath } from "../../../lib/procfs/process.ts";
 import { bootNs } from "../../../lib/sys/kernel_clock.ts";
-import { isInHostPidNamespace } from "../host_problems.ts";
+import { isInHostNamespace } from "../../../lib/sys/namespace.ts";
 import { type Check, passCheck } from "./check.ts";
 
 /** What of the kernel and its file systems can be told without loading anything. */
@@ -10,6 +10,7 @@ export function checkHost(): Check[] {
     checkKernel(Deno.osRelease()),
     checkBtf(),
     checkPidNamespace(),
+    checkUserNamespace(),
     checkCgroups(),
     checkTracefs(),
     checkClock(),
@@ -40,12 +41,22 @@ function checkBtf(): Check {
 }
 
 function checkPidNamespace(): Check {
-  if (isInHostPidNamespace()) return passCheck("pid namespace", "the host's");
+  if (isInHostNamespace("pid")) return passCheck("pid namespace", "the host's");
   return {
     name: "pid namespace",
     level: "limited",
     message: "not the host's: processes outside this container are not seen",
     fix: "run with hostPID: true or --pid=host, and mount /proc",
+  };
+}
+
+function checkUserNamespace(): Check {
+  if (isInHostNamespace("user")) return passCheck("user namespace", "the host's");
+  return {
+    name: "user namespace",
+    level: "missing",
+    message: "not the host's: capabilities of this one do not count for BPF",
+    fix: "run as the host's root, not in a rootless container",
   };
 }
 
