@@ -8,6 +8,7 @@ import { describeBuild } from "./executable/build_info.ts";
 import { bundleProgram } from "./executable/bundle.ts";
 import { writeCompiled } from "./executable/compiled.ts";
 import { writeSelfExtracting } from "./executable/self_extracting.ts";
+import { hashFile, writeSupplyChain } from "./executable/supply_chain.ts";
 
 const usage =
   `usage: deno task build [--runtime=auto|denort|deno] [--compiler=DENO] [--output=FILE] [--verify]
@@ -31,6 +32,7 @@ if (verify) {
   await Deno.remove(`${output}.again`);
   if (again !== hash) fail(`two builds differ: ${hash} and ${again}`);
 }
+await writeSupplyChain(output, (await describeBuild("deno")).commit);
 const megabytes = ((await Deno.stat(output)).size / 1e6).toFixed(1);
 say(`${output}: ${megabytes} MB, ${way}, sha256 ${hash}${verify ? ", the same when built again" : ""}`);
 
@@ -81,10 +83,6 @@ function readOptions() {
   } catch (error) {
     fail(`${(error as Error).message.split(".")[0]}; see --help`, 2);
   }
-}
-
-async function hashFile(path: string): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", await Deno.readFile(path))).toHex();
 }
 
 function say(text: string): void {

@@ -6,7 +6,7 @@ export function addGlobalOptions(program: Command): void {
   program
     .addOption(new Option("--config <file>", "configuration file").env("STAKEOUT_CONFIG"))
     .addOption(
-      new Option("--state <folder>", "folder of database, queue, token and lock; :memory: for none").env(
+      new Option("--state <folder>", "where state is kept, :memory: for nowhere").env(
         "STAKEOUT_STATE",
       ),
     )
