@@ -85,8 +85,57 @@ struct css_set {
   struct cgroup *dfl_cgrp;
 };
 
+/* Of a file, and of a socket as well. */
+struct inode {
+  unsigned short i_mode;
+  unsigned long i_ino;
+};
+
+struct file {
+  struct inode *f_inode;
+  void *private_data; /* of a socket: its struct socket */
+};
+
+struct fdtable {
+  unsigned int max_fds;
+  struct file **fd;
+};
+
+struct files_struct {
+  struct fdtable *fdt;
+};
+
+struct sock_common {
+  unsigned short skc_family;
+};
+
+struct sock {
+  struct sock_common __sk_common;
+  unsigned short sk_type;
+};
+
+struct socket {
+  struct sock *sk;
+};
+
+/* Registers of user space as the last system call of x86_64 left them: its arguments are in there.
+ */
+struct pt_regs {
+  unsigned long r10;
+  unsigned long dx;
+  unsigned long si;
+  unsigned long di;
+  unsigned long orig_ax; /* number of the system call */
+};
+
+struct thread_info {
+  __u32 status;
+};
+
 /* A thread; a process is the thread that leads its group. */
 struct task_struct {
+  struct thread_info thread_info;
+  struct files_struct *files;
   unsigned int flags;
   int pid;
   int tgid;
@@ -114,8 +163,21 @@ struct bpf_iter__task {
   struct task_struct *task;
 };
 
+/* One open file of one process. */
+struct bpf_iter__task_file {
+  struct bpf_iter_meta *meta;
+  struct task_struct *task;
+  unsigned int fd;
+  struct file *file;
+};
+
 #pragma clang attribute pop
 
+#define S_IFMT 0170000
+#define S_IFSOCK 0140000
 #define PF_KTHREAD 0x00200000
+#define PF_IO_WORKER 0x00000010
+/* thread_info.status of x86: the system call is a 32-bit one. */
+#define TS_COMPAT 0x0002
 
 #endif

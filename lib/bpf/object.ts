@@ -87,6 +87,14 @@ export class BpfObject {
     );
   }
 
+  /** Says whether a map is to be made; all are unless told. Programs that use one that is not cannot be loaded. Before load only. */
+  setAutocreate(map: string, on: boolean): void {
+    this.#configure(
+      `set autocreate of ${map}`,
+      this.#libbpf.symbols.bpf_map__set_autocreate(this.#find(this.#maps, "map", map), on),
+    );
+  }
+
   /**
    * Sets a `const volatile` variable. Before load only: the verifier then takes it for a constant.
    *

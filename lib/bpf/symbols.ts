@@ -48,6 +48,9 @@ export const libbpfSignatures = {
   // struct bpf_link *bpf_program__attach_perf_event(const struct bpf_program *prog, int pfd)
   bpf_program__attach_perf_event: { parameters: ["pointer", "i32"], result: "pointer" },
 
+  // struct bpf_link *bpf_program__attach_iter(const struct bpf_program *prog, const struct bpf_iter_attach_opts *opts)
+  bpf_program__attach_iter: { parameters: ["pointer", "buffer"], result: "pointer" },
+
   // const char *bpf_map__name(const struct bpf_map *map)
   bpf_map__name: { parameters: ["pointer"], result: "pointer" },
   // int bpf_map__fd(const struct bpf_map *map)
@@ -62,6 +65,8 @@ export const libbpfSignatures = {
   bpf_map__max_entries: { parameters: ["pointer"], result: "u32" },
   // int bpf_map__set_max_entries(struct bpf_map *map, __u32 max_entries)
   bpf_map__set_max_entries: { parameters: ["pointer", "u32"], result: "i32" },
+  // int bpf_map__set_autocreate(struct bpf_map *map, bool autocreate)
+  bpf_map__set_autocreate: { parameters: ["pointer", "bool"], result: "i32" },
   // void *bpf_map__initial_value(const struct bpf_map *map, size_t *psize)
   bpf_map__initial_value: { parameters: ["pointer", "buffer"], result: "pointer" },
 

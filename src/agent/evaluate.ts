@@ -1,5 +1,6 @@
 import type { Cause } from "../model/cause.ts";
 import type { Rule } from "../model/policy.ts";
+import { seriesVariant } from "../model/series.ts";
 import type { Window } from "./window.ts";
 
 /**
@@ -20,11 +21,13 @@ export function evaluateRule(
     rule: ruleIndex,
     metric: rule.metric,
     uri,
+    variant: seriesVariant(rule),
     threshold: rule.threshold,
     periodSeconds: rule.periodSeconds,
     count: rule.count,
     reached,
     slots: window.slots(atSecond, rule.periodSeconds),
     atBootSeconds: atSecond + 1,
+    note: "",
   };
 }

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type MetricColumns, MetricColumnsSchema } from "../gen/stakeout/v1/agent_service_pb.ts";
 import { SeriesSchema } from "../gen/stakeout/v1/process_pb.ts";
+import { seriesVariant } from "../model/series.ts";
 import { type UnixMs, wireSlotStates } from "./wire.ts";
 import type { WindowSet } from "./window_set.ts";
 
@@ -27,7 +28,9 @@ export function readMetricColumns(
     for (const { rule, uri, window } of windows.seriesOf(processId)) {
       const slots = window.slots(toSecond, seconds);
       if (slots.every(({ state }) => state === "empty")) continue;
-      columns.series.push(create(SeriesSchema, { processId, metric: rule.metric, uri }));
+      columns.series.push(
+        create(SeriesSchema, { processId, metric: rule.metric, uri, variant: seriesVariant(rule) }),
+      );
       for (const { state, value } of slots) {
         columns.values.push(value);
         states.push(wireSlotStates[state]);

@@ -22,6 +22,8 @@ function plan(kinds: TaskPlan["kinds"]): TaskPlan {
       rule: 0,
       metric: "process_cpu",
       uri: "",
+      variant: "",
+      note: "",
       threshold: 80,
       periodSeconds: 60,
       count: 3,

@@ -16,7 +16,7 @@ function makeProcess(pid: number, exe = `/bin/${pid}`): Process {
 
 function makeCause(rule = 0): Cause {
   const rest = { threshold: 80, periodSeconds: 2, count: 1, reached: 1, slots: [], atBootSeconds: 0 };
-  return { rule, metric: "process_cpu", uri: "", ...rest };
+  return { rule, metric: "process_cpu", uri: "", variant: "", note: "", ...rest };
 }
 
 function makeTrip(policy: Policy, process: Process, rule = 0): Trip {

@@ -1,4 +1,4 @@
-import type { Slot } from "../model/cause.ts";
+import type { HttpCounts, Slot } from "../model/cause.ts";
 
 const EMPTY = 0;
 const VALUE = 1;
@@ -13,15 +13,19 @@ const slotStates: readonly Slot["state"][] = ["empty", "value", "partial"];
 export class Window {
   #values: Float32Array<ArrayBuffer>;
   #states: Uint8Array<ArrayBuffer>;
+  /** Of each slot: requests, errors, pending. */
+  #counts: Uint32Array<ArrayBuffer> | undefined;
   #newestSecond = -1;
   #dropped = 0;
 
-  constructor(lengthSeconds: number) {
+  /** @param counted Whether slots also keep the counts that an HTTP value was made of. */
+  constructor(lengthSeconds: number, counted = false) {
     if (!Number.isInteger(lengthSeconds) || lengthSeconds < 1) {
       throw new RangeError(`Cannot make a window of ${lengthSeconds} seconds: use a whole number from 1`);
     }
     this.#values = new Float32Array(lengthSeconds);
     this.#states = new Uint8Array(lengthSeconds);
+    this.#counts = counted ? new Uint32Array(3 * lengthSeconds) : undefined;
   }
 
   get lengthSeconds(): number {
@@ -40,20 +44,21 @@ export class Window {
 
   /** Memory of the slots. */
   get bytes(): number {
-    return windowBytes(this.#values.length);
+    return windowBytes(this.#values.length, this.#counts !== undefined);
   }
 
   /**
    * Puts a value into the slot of `second`. A second ahead moves the window there; one behind lands in its own slot, or is
    * dropped and counted when it has left the window. Of two writes to one slot the last stays.
    */
-  write(second: number, value: number, partial: boolean): void {
+  write(second: number, value: number, partial: boolean, counts?: HttpCounts): void {
     if (!(value >= 0 && value < Infinity) || second <= this.#newestSecond - this.#values.length) {
       this.#dropped++;
       return;
     }
     this.advance(second);
     this.#set(second, value, partial ? PARTIAL : VALUE);
+    if (counts !== undefined) this.#setCounts(second, counts);
   }
 
   /** Moves the window on to `second`; the seconds it passes are empty. Never moves back. */
@@ -73,11 +78,11 @@ export class Window {
    * Fills the slots `fromSecond` to `toSecond`, both included, with the mean of a counter that was read late, all partial.
    * Takes no longer than the window is long.
    */
-  fillMean(fromSecond: number, toSecond: number, value: number): void {
+  fillMean(fromSecond: number, toSecond: number, value: number, counts?: HttpCounts): void {
     const oldest = Math.max(toSecond, this.#newestSecond) - this.#values.length + 1;
     if (toSecond < oldest) this.#dropped++;
     for (let second = Math.max(fromSecond, oldest); second <= toSecond; second++) {
-      this.write(second, value, true);
+      this.write(second, value, true, counts);
     }
   }
 
@@ -85,13 +90,14 @@ export class Window {
   resize(lengthSeconds: number): void {
     if (lengthSeconds === this.#values.length) return;
     const old = this.slots(this.#newestSecond, this.#values.length);
-    const resized = new Window(lengthSeconds);
+    const resized = new Window(lengthSeconds, this.#counts !== undefined);
     this.#values = resized.#values;
     this.#states = resized.#states;
+    this.#counts = resized.#counts;
     for (const [index, slot] of old.slice(-lengthSeconds).reverse().entries()) {
-      if (slot.state !== "empty") {
-        this.#set(this.#newestSecond - index, slot.value, slotStates.indexOf(slot.state));
-      }
+      if (slot.state === "empty") continue;
+      this.#set(this.#newestSecond - index, slot.value, slotStates.indexOf(slot.state));
+      if (slot.counts !== undefined) this.#setCounts(this.#newestSecond - index, slot.counts);
     }
   }
 
@@ -120,12 +126,22 @@ export class Window {
       const inside = second >= 0 && second <= this.#newestSecond &&
         second > this.#newestSecond - this.#values.length;
       const index = inside ? second % this.#values.length : -1;
-      slots.push({
-        state: slotStates[this.#states[index] ?? EMPTY] ?? "empty",
-        value: this.#values[index] ?? 0,
-      });
+      const state = slotStates[this.#states[index] ?? EMPTY] ?? "empty";
+      const counts = state === "empty" ? undefined : this.#countsAt(index);
+      slots.push({ state, value: this.#values[index] ?? 0, ...(counts === undefined ? {} : { counts }) });
     }
     return slots;
+  }
+
+  #setCounts(second: number, { requests, errors, pending }: HttpCounts): void {
+    this.#counts?.set([requests, errors, pending], 3 * (second % this.#values.length));
+  }
+
+  #countsAt(index: number): HttpCounts | undefined {
+    const counts = this.#counts;
+    if (counts === undefined) return undefined;
+    const [requests = 0, errors = 0, pending = 0] = counts.subarray(3 * index, 3 * index + 3);
+    return { requests, errors, pending };
   }
 
   #set(second: number, value: number, state: number): void {
@@ -136,9 +152,9 @@ export class Window {
   }
 }
 
-/** Memory of the slots of a window: four bytes of value and one of state a second. */
-export function windowBytes(lengthSeconds: number): number {
-  return lengthSeconds * 5;
+/** Memory of the slots of a window: four bytes of value and one of state a second, and twelve of counts where they are kept. */
+export function windowBytes(lengthSeconds: number, counted = false): number {
+  return lengthSeconds * (counted ? 17 : 5);
 }
 
 function countFrom(values: Float32Array, start: number, end: number, limit: number): number {

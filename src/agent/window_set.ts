@@ -1,5 +1,6 @@
 import { metrics } from "../model/metric.ts";
 import { type Rule, ruleUris } from "../model/policy.ts";
+import { seriesVariant } from "../model/series.ts";
 import { Window, windowBytes } from "./window.ts";
 
 /** Most of each that a host holds; beyond it a rule or process is refused. */
@@ -105,13 +106,14 @@ export class WindowSet {
         refusals.push(
           refuse(watched, `windows take ${format(windowLimits.bytes / 2 ** 20)} MiB on this host already`),
         );
-      } else if (metrics[watched.rule.metric].http && !this.#takeHttpRule(httpKey(watched))) {
+      } else if (isCounted(watched.rule) && !this.#takeHttpRule(httpKey(watched))) {
         refusals.push(
           refuse(watched, `${windowLimits.httpRules} HTTP rules are judged on this host already`),
         );
       } else {
         for (const [key, seconds] of longer) {
-          this.#bytes += windowBytes(seconds) - windowBytes(lengths.get(key) ?? 0);
+          const counted = isCounted(watched.rule);
+          this.#bytes += windowBytes(seconds, counted) - windowBytes(lengths.get(key) ?? 0, counted);
           lengths.set(key, seconds);
         }
         accepted.push(watched);
@@ -138,13 +140,14 @@ export class WindowSet {
   /** Lengths of the windows that a rule needs longer than `lengths` has them, or `undefined` beyond the limit. */
   #lengthen(lengths: ReadonlyMap<string, number>, rule: Rule): Map<string, number> | undefined {
     const longer = new Map<string, number>();
+    const counted = isCounted(rule);
     let bytes = this.#bytes;
     for (const uri of ruleUris(rule)) {
       const key = seriesKey(rule, uri);
       const seconds = lengths.get(key) ?? 0;
       if (seconds >= rule.periodSeconds || longer.has(key)) continue;
       longer.set(key, rule.periodSeconds);
-      bytes += windowBytes(rule.periodSeconds) - windowBytes(seconds);
+      bytes += windowBytes(rule.periodSeconds, counted) - windowBytes(seconds, counted);
     }
     return bytes > windowLimits.bytes ? undefined : longer;
   }
@@ -170,17 +173,22 @@ export class WindowSet {
         let window = series.get(key)?.window;
         if (window === undefined) {
           const seconds = lengths.get(key) ?? watched.rule.periodSeconds;
-          window = before?.series.get(key)?.window ?? new Window(seconds);
+          window = before?.series.get(key)?.window ?? new Window(seconds, isCounted(watched.rule));
           window.resize(seconds);
           series.set(key, { rule: watched.rule, uri, window });
         }
         rules.push({ ...watched, uri, window });
       }
     }
-    const httpRules = accepted.filter(({ rule }) => metrics[rule.metric].http).map(httpKey);
+    const httpRules = accepted.filter(({ rule }) => isCounted(rule)).map(httpKey);
     this.#processes.set(processId, { series, rules, httpRules });
     if (processId !== "") this.#watched++;
   }
+}
+
+/** HTTP windows also keep what their values are made of. */
+function isCounted(rule: Rule): boolean {
+  return metrics[rule.metric].http;
 }
 
 function httpKey(watched: WatchedRule): string {
@@ -189,13 +197,7 @@ function httpKey(watched: WatchedRule): string {
 
 /** Everything of a rule that decides which value a second has. */
 function seriesKey(rule: Rule, uri: string): string {
-  const { metric } = rule;
-  if (!metrics[metric].http) return metric;
-  const errors = metric === "http_error_rate" ? rule.errors : "";
-  const pending = metric === "http_avg_response_time" && rule.includePending
-    ? `pending ${rule.threshold}`
-    : "";
-  return `${metric} ${rule.role} ${errors} ${pending} ${Object.keys(rule.uri ?? {}).join()} ${uri}`;
+  return `${rule.metric} ${seriesVariant(rule)} ${uri}`;
 }
 
 function format(number: number): string {

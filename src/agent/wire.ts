@@ -104,7 +104,7 @@ export function toWireCause(cause: Cause, unixMs: UnixMs): WireCause {
   const { slots, atBootSeconds, ...same } = cause;
   return create(CauseSchema, {
     ...same,
-    slots: slots.map(({ state, value }) => ({ state: wireSlotStates[state], value })),
+    slots: slots.map(({ state, value, counts }) => ({ state: wireSlotStates[state], value, ...counts })),
     atUnixMs: toUnix(unixMs, atBootSeconds * 1e9),
   });
 }

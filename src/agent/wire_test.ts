@@ -31,6 +31,8 @@ const cause: Cause = {
   rule: 1,
   metric: "process_cpu",
   uri: "",
+  variant: "",
+  note: "",
   threshold: 80,
   periodSeconds: 3,
   count: 1,

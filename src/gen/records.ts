@@ -4,6 +4,112 @@ const decoder = new TextDecoder();
 
 /** Size and field offsets, in bytes, of every record of the BPF programs; all little-endian. The loader compares `layout`. */
 export const layouts = {
+  http_connection_value: {
+    size: 64,
+    layout: "64 bytes: start_boot_ns@0:unsigned64 early_boot_ns@8:unsigned64 number@16:unsigned32 counters@20:unsigned16[8] generation@36:unsigned16 early_status@38:unsigned16 misses@40:unsigned16 role@42:unsigned8 first_direction@43:unsigned8 readability@44:unsigned8 pending@45:unsigned8 sampled@46:unsigned8 fragment_bytes@47:unsigned8 fragment_direction@48:unsigned8 fragment@49:unsigned8[12] pad@61:unsigned8[3]",
+    offsets: {
+      start_boot_ns: 0,
+      early_boot_ns: 8,
+      number: 16,
+      counters: 20,
+      generation: 36,
+      early_status: 38,
+      misses: 40,
+      role: 42,
+      first_direction: 43,
+      readability: 44,
+      pending: 45,
+      sampled: 46,
+      fragment_bytes: 47,
+      fragment_direction: 48,
+      fragment: 49,
+      pad: 61,
+    },
+  },
+  http_counters_value: {
+    size: 792,
+    layout: "792 bytes: sum_ns@0:unsigned64 max_ns@8:unsigned64 errors_4xx@16:unsigned32 errors_5xx@20:unsigned32 buckets@24:unsigned32[192]",
+    offsets: {
+      sum_ns: 0,
+      max_ns: 8,
+      errors_4xx: 16,
+      errors_5xx: 20,
+      buckets: 24,
+    },
+  },
+  http_filter_key: {
+    size: 8,
+    layout: "8 bytes: number@0:unsigned32 filter@4:unsigned16 role@6:unsigned16",
+    offsets: {
+      number: 0,
+      filter: 4,
+      role: 6,
+    },
+  },
+  http_pending_event: {
+    size: 32,
+    layout: "32 bytes: start_boot_ns@0:unsigned64 number@8:unsigned32 role@12:unsigned32 counters@16:unsigned16[8]",
+    offsets: {
+      start_boot_ns: 0,
+      number: 8,
+      role: 12,
+      counters: 16,
+    },
+  },
+  http_process_value: {
+    size: 104,
+    layout: "104 bytes: number@0:unsigned32 counters@4:unsigned32[2] filtered@12:unsigned32 sample_shift@16:unsigned32 connections@20:unsigned32[16] unreadable@84:unsigned32 pipelined@88:unsigned32 overwritten@92:unsigned32 lost_samples@96:unsigned32 lost_children@100:unsigned32",
+    offsets: {
+      number: 0,
+      counters: 4,
+      filtered: 12,
+      sample_shift: 16,
+      connections: 20,
+      unreadable: 84,
+      pipelined: 88,
+      overwritten: 92,
+      lost_samples: 96,
+      lost_children: 100,
+    },
+  },
+  http_sample_event: {
+    size: 160,
+    layout: "160 bytes: ended_boot_ns@0:unsigned64 latency_ns@8:unsigned64 number@16:unsigned32 status@20:unsigned16 role@22:unsigned8 uri_bytes@23:unsigned8 shift@24:unsigned32 pad@28:unsigned32 uri@32:text8[128]",
+    offsets: {
+      ended_boot_ns: 0,
+      latency_ns: 8,
+      number: 16,
+      status: 20,
+      role: 22,
+      uri_bytes: 23,
+      shift: 24,
+      pad: 28,
+      uri: 32,
+    },
+  },
+  http_uri_key: {
+    size: 132,
+    layout: "132 bytes: prefix_bits@0:unsigned32 text@4:unsigned8[128]",
+    offsets: {
+      prefix_bits: 0,
+      text: 4,
+    },
+  },
+  http_uri_value: {
+    size: 16,
+    layout: "16 bytes: filters@0:unsigned16[8]",
+    offsets: {
+      filters: 0,
+    },
+  },
+  http_watch_value: {
+    size: 8,
+    layout: "8 bytes: number@0:unsigned32 inherited@4:unsigned32",
+    offsets: {
+      number: 0,
+      inherited: 4,
+    },
+  },
   on_cpu_counters_value: {
     size: 48,
     layout: "48 bytes: taken@0:unsigned64 lost_samples@8:unsigned64 unsent_stacks@16:unsigned64 unsent_threads@24:unsigned64 truncated@32:unsigned64 missing_user_stacks@40:unsigned64",
@@ -65,6 +171,180 @@ export const layouts = {
     },
   },
 } as const;
+
+/** `struct http_connection_value`, without its array `counters`, `fragment`, `pad`. */
+export interface HttpConnectionValue {
+  startBootNs: number;
+  earlyBootNs: number;
+  number: number;
+  generation: number;
+  earlyStatus: number;
+  misses: number;
+  role: number;
+  firstDirection: number;
+  readability: number;
+  pending: number;
+  sampled: number;
+  fragmentBytes: number;
+  fragmentDirection: number;
+}
+
+/** Decodes a `struct http_connection_value`; allocates, so not for loops over many. */
+export function decodeHttpConnectionValue(view: DataView, offset: number): HttpConnectionValue {
+  return {
+    startBootNs: Number(view.getBigUint64(offset + 0, true)),
+    earlyBootNs: Number(view.getBigUint64(offset + 8, true)),
+    number: view.getUint32(offset + 16, true),
+    generation: view.getUint16(offset + 36, true),
+    earlyStatus: view.getUint16(offset + 38, true),
+    misses: view.getUint16(offset + 40, true),
+    role: view.getUint8(offset + 42),
+    firstDirection: view.getUint8(offset + 43),
+    readability: view.getUint8(offset + 44),
+    pending: view.getUint8(offset + 45),
+    sampled: view.getUint8(offset + 46),
+    fragmentBytes: view.getUint8(offset + 47),
+    fragmentDirection: view.getUint8(offset + 48),
+  };
+}
+
+/** `struct http_counters_value`, without its array `buckets`. */
+export interface HttpCountersValue {
+  sumNs: number;
+  maxNs: number;
+  errors4xx: number;
+  errors5xx: number;
+}
+
+/** Decodes a `struct http_counters_value`; allocates, so not for loops over many. */
+export function decodeHttpCountersValue(view: DataView, offset: number): HttpCountersValue {
+  return {
+    sumNs: Number(view.getBigUint64(offset + 0, true)),
+    maxNs: Number(view.getBigUint64(offset + 8, true)),
+    errors4xx: view.getUint32(offset + 16, true),
+    errors5xx: view.getUint32(offset + 20, true),
+  };
+}
+
+/** `struct http_filter_key`. */
+export interface HttpFilterKey {
+  number: number;
+  filter: number;
+  role: number;
+}
+
+/** Decodes a `struct http_filter_key`; allocates, so not for loops over many. */
+export function decodeHttpFilterKey(view: DataView, offset: number): HttpFilterKey {
+  return {
+    number: view.getUint32(offset + 0, true),
+    filter: view.getUint16(offset + 4, true),
+    role: view.getUint16(offset + 6, true),
+  };
+}
+
+/** `struct http_pending_event`, without its array `counters`. */
+export interface HttpPendingEvent {
+  startBootNs: number;
+  number: number;
+  role: number;
+}
+
+/** Decodes a `struct http_pending_event`; allocates, so not for loops over many. */
+export function decodeHttpPendingEvent(view: DataView, offset: number): HttpPendingEvent {
+  return {
+    startBootNs: Number(view.getBigUint64(offset + 0, true)),
+    number: view.getUint32(offset + 8, true),
+    role: view.getUint32(offset + 12, true),
+  };
+}
+
+/** `struct http_process_value`, without its array `counters`, `connections`. */
+export interface HttpProcessValue {
+  number: number;
+  filtered: number;
+  sampleShift: number;
+  unreadable: number;
+  pipelined: number;
+  overwritten: number;
+  lostSamples: number;
+  lostChildren: number;
+}
+
+/** Decodes a `struct http_process_value`; allocates, so not for loops over many. */
+export function decodeHttpProcessValue(view: DataView, offset: number): HttpProcessValue {
+  return {
+    number: view.getUint32(offset + 0, true),
+    filtered: view.getUint32(offset + 12, true),
+    sampleShift: view.getUint32(offset + 16, true),
+    unreadable: view.getUint32(offset + 84, true),
+    pipelined: view.getUint32(offset + 88, true),
+    overwritten: view.getUint32(offset + 92, true),
+    lostSamples: view.getUint32(offset + 96, true),
+    lostChildren: view.getUint32(offset + 100, true),
+  };
+}
+
+/** `struct http_sample_event`. */
+export interface HttpSampleEvent {
+  endedBootNs: number;
+  latencyNs: number;
+  number: number;
+  status: number;
+  role: number;
+  uriBytes: number;
+  shift: number;
+  uri: string;
+}
+
+/** Decodes a `struct http_sample_event`; allocates, so not for loops over many. */
+export function decodeHttpSampleEvent(view: DataView, offset: number): HttpSampleEvent {
+  return {
+    endedBootNs: Number(view.getBigUint64(offset + 0, true)),
+    latencyNs: Number(view.getBigUint64(offset + 8, true)),
+    number: view.getUint32(offset + 16, true),
+    status: view.getUint16(offset + 20, true),
+    role: view.getUint8(offset + 22),
+    uriBytes: view.getUint8(offset + 23),
+    shift: view.getUint32(offset + 24, true),
+    uri: decodeText(view, offset + 32, 128),
+  };
+}
+
+/** `struct http_uri_key`, without its array `text`. */
+export interface HttpUriKey {
+  prefixBits: number;
+}
+
+/** Decodes a `struct http_uri_key`; allocates, so not for loops over many. */
+export function decodeHttpUriKey(view: DataView, offset: number): HttpUriKey {
+  return {
+    prefixBits: view.getUint32(offset + 0, true),
+  };
+}
+
+/** `struct http_uri_value`, without its array `filters`. */
+export interface HttpUriValue {
+}
+
+/** Decodes a `struct http_uri_value`; allocates, so not for loops over many. */
+export function decodeHttpUriValue(view: DataView, offset: number): HttpUriValue {
+  return {
+  };
+}
+
+/** `struct http_watch_value`. */
+export interface HttpWatchValue {
+  number: number;
+  inherited: number;
+}
+
+/** Decodes a `struct http_watch_value`; allocates, so not for loops over many. */
+export function decodeHttpWatchValue(view: DataView, offset: number): HttpWatchValue {
+  return {
+    number: view.getUint32(offset + 0, true),
+    inherited: view.getUint32(offset + 4, true),
+  };
+}
 
 /** `struct on_cpu_counters_value`. */
 export interface OnCpuCountersValue {

@@ -3,8 +3,12 @@ export type MetricName =
   | "process_cpu"
   | "process_thread_count"
   | "system_load"
+  | "http_request_rate"
   | "http_error_rate"
-  | "http_avg_response_time";
+  | "http_avg_response_time"
+  | "http_p50_response_time"
+  | "http_p95_response_time"
+  | "http_p99_response_time";
 
 /** What is known of a metric before any value of it. */
 export interface Metric {
@@ -13,7 +17,7 @@ export interface Metric {
   readonly title: string;
   /**
    * Unit of values and thresholds. `percent` is of one core for `process_cpu` (four busy threads are 400) and 0–100
-   * for `http_error_rate`.
+   * for `http_error_rate`. The `count` of `http_request_rate` is of requests that ended in one second.
    */
   readonly unit: "percent" | "count" | "milliseconds";
   /** `host` metrics have one value a host and no process. */
@@ -50,23 +54,18 @@ export const metrics: Readonly<Record<MetricName, Metric>> = {
     source: "gauge",
     http: false,
   },
-  http_error_rate: {
-    name: "http_error_rate",
-    title: "HTTP error rate",
-    unit: "percent",
-    scope: "process",
-    source: "counter",
-    http: true,
-  },
-  http_avg_response_time: {
-    name: "http_avg_response_time",
-    title: "HTTP response time",
-    unit: "milliseconds",
-    scope: "process",
-    source: "counter",
-    http: true,
-  },
+  http_request_rate: httpMetric("http_request_rate", "HTTP requests", "count"),
+  http_error_rate: httpMetric("http_error_rate", "HTTP error rate", "percent"),
+  http_avg_response_time: httpMetric("http_avg_response_time", "HTTP response time", "milliseconds"),
+  http_p50_response_time: httpMetric("http_p50_response_time", "HTTP response time, p50", "milliseconds"),
+  http_p95_response_time: httpMetric("http_p95_response_time", "HTTP response time, p95", "milliseconds"),
+  http_p99_response_time: httpMetric("http_p99_response_time", "HTTP response time, p99", "milliseconds"),
 };
+
+/** Of a process, and empty in a second without requests. */
+function httpMetric(name: MetricName, title: string, unit: Metric["unit"]): Metric {
+  return { name, title, unit, scope: "process", source: "counter", http: true };
+}
 
 /** Whether `name` is a metric; narrows what comes from the wire or the store. */
 export function isMetricName(name: string): name is MetricName {

@@ -23,11 +23,11 @@ export interface Rule {
   readonly count: number;
   /** Absent: all requests, or no HTTP metric. */
   readonly uri?: UriFilter;
-  /** Which statuses are errors; only `http_error_rate` reads it. */
+  /** Which statuses are errors; only `http_error_rate` is judged by it. */
   readonly errors: "4xx_5xx" | "5xx";
   /** Which side of a request the process must be; only HTTP metrics read it. */
   readonly role: "server" | "client";
-  /** Judge requests in flight for longer than the threshold too; only `http_avg_response_time` reads it. */
+  /** Judge requests in flight for longer than the threshold too; only the response times read it. */
   readonly includePending: boolean;
 }
 

@@ -18,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/agent_service.proto.
  */
 export const file_stakeout_v1_agent_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdGFrZW91dC92MS9hZ2VudF9zZXJ2aWNlLnByb3RvEgtzdGFrZW91dC52MSJrCglBZ2VudEluZm8SEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEg4KBmtlcm5lbBgEIAEoCRIPCgdib290X2lkGAUgASgJEgwKBGNwdXMYBiABKA0iNQoMV2F0Y2hSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvIrIBCg1XYXRjaFJlc3BvbnNlEhMKC3NldF92ZXJzaW9uGAEgASgEEioKCHBvbGljaWVzGAIgASgLMhYuc3Rha2VvdXQudjEuUG9saWN5U2V0SAASKwoJaGVhcnRiZWF0GAMgASgLMhYuc3Rha2VvdXQudjEuSGVhcnRiZWF0SAASKgoJc3RvcF90YXNrGAQgASgLMhUuc3Rha2VvdXQudjEuU3RvcFRhc2tIAEIHCgVldmVudCIyCglQb2xpY3lTZXQSJQoIcG9saWNpZXMYASADKAsyEy5zdGFrZW91dC52MS5Qb2xpY3kiHwoJSGVhcnRiZWF0EhIKCmF0X3VuaXhfbXMYASABKAMiGwoIU3RvcFRhc2sSDwoHdGFza19pZBgBIAEoCSJcCg1SZXBvcnRSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvEiQKB3JlY29yZHMYAiADKAsyEy5zdGFrZW91dC52MS5SZWNvcmQiXQoOUmVwb3J0UmVzcG9uc2USHQoVYWNrbm93bGVkZ2VkX3NlcXVlbmNlGAEgASgEEiwKCHJlZnVzYWxzGAIgAygLMhouc3Rha2VvdXQudjEuUmVjb3JkUmVmdXNhbCIxCg1SZWNvcmRSZWZ1c2FsEhAKCHNlcXVlbmNlGAEgASgEEg4KBnJlYXNvbhgCIAEoCSKpAgoGUmVjb3JkEhAKCHNlcXVlbmNlGAEgASgEEioKBnN0YXR1cxgCIAEoCzIYLnN0YWtlb3V0LnYxLkFnZW50U3RhdHVzSAASMAoJaW52ZW50b3J5GAMgASgLMhsuc3Rha2VvdXQudjEuSW52ZW50b3J5RGVsdGFIABItCgdtZXRyaWNzGAQgASgLMhouc3Rha2VvdXQudjEuTWV0cmljQ29sdW1uc0gAEiEKBHRhc2sYBSABKAsyES5zdGFrZW91dC52MS5UYXNrSAASLAoHcHJvZmlsZRgGIAEoCzIZLnN0YWtlb3V0LnYxLlByb2ZpbGVDaHVua0gAEicKB3JlZnVzYWwYByABKAsyFC5zdGFrZW91dC52MS5SZWZ1c2FsSABCBgoEYm9keSKuAwoLQWdlbnRTdGF0dXMSEgoKYXRfdW5peF9tcxgBIAEoAxITCgtzZXRfdmVyc2lvbhgCIAEoBBIrCgdyZWZ1c2VkGAMgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UmVmdXNhbBIpCgdtYXRjaGVzGAQgAygLMhguc3Rha2VvdXQudjEuUG9saWN5TWF0Y2gSEwoLY3B1X3BlcmNlbnQYBSABKAESEQoJcnNzX2J5dGVzGAYgASgEEhMKC2JwZl9wZXJjZW50GAcgASgBEhEKCXByb2Nlc3NlcxgIIAEoDRIZChF3YXRjaGVkX3Byb2Nlc3NlcxgJIAEoDRIXCg9kcm9wcGVkX21ldHJpY3MYCiABKAQSGAoQZHJvcHBlZF9yZWZ1c2FscxgLIAEoBBIYChBkcm9wcGVkX3Byb2ZpbGVzGAwgASgEEhUKDWRyb3BwZWRfdGFza3MYDSABKAQSEwoLcXVldWVfYnl0ZXMYDiABKAQSEAoIcHJvYmxlbXMYDyADKAkSFQoNcnVubmluZ190YXNrcxgQIAEoDRIRCglob3N0X2xvYWQYESABKAEiMgoLUG9saWN5TWF0Y2gSDgoGcG9saWN5GAEgASgJEhMKC3Byb2Nlc3NfaWRzGAIgAygJIqsBCg5JbnZlbnRvcnlEZWx0YRIMCgRmdWxsGAEgASgIEiUKB2NoYW5nZWQYAiADKAsyFC5zdGFrZW91dC52MS5Qcm9jZXNzEiUKBHVzZXMYAyADKAsyFy5zdGFrZW91dC52MS5Qcm9jZXNzVXNlEhgKEGdvbmVfcHJvY2Vzc19pZHMYBCADKAkSEgoKYXRfdW5peF9tcxgFIAEoAxIPCgdvbWl0dGVkGAYgASgNIkYKClByb2Nlc3NVc2USEgoKcHJvY2Vzc19pZBgBIAEoCRITCgtjcHVfcGVyY2VudBgCIAEoAhIPCgd0aHJlYWRzGAMgASgNInwKDU1ldHJpY0NvbHVtbnMSFQoNc3RhcnRfdW5peF9tcxgBIAEoAxIPCgdzZWNvbmRzGAIgASgNEiMKBnNlcmllcxgDIAMoCzITLnN0YWtlb3V0LnYxLlNlcmllcxIOCgZ2YWx1ZXMYBCADKAISDgoGc3RhdGVzGAUgASgMMpMBCgxBZ2VudFNlcnZpY2USQAoFV2F0Y2gSGS5zdGFrZW91dC52MS5XYXRjaFJlcXVlc3QaGi5zdGFrZW91dC52MS5XYXRjaFJlc3BvbnNlMAESQQoGUmVwb3J0Ehouc3Rha2VvdXQudjEuUmVwb3J0UmVxdWVzdBobLnN0YWtlb3V0LnYxLlJlcG9ydFJlc3BvbnNlYgZwcm90bzM", [file_stakeout_v1_policy, file_stakeout_v1_process, file_stakeout_v1_profile, file_stakeout_v1_task]);
+  fileDesc("Ch9zdGFrZW91dC92MS9hZ2VudF9zZXJ2aWNlLnByb3RvEgtzdGFrZW91dC52MSJrCglBZ2VudEluZm8SEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEg4KBmtlcm5lbBgEIAEoCRIPCgdib290X2lkGAUgASgJEgwKBGNwdXMYBiABKA0iNQoMV2F0Y2hSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvIrIBCg1XYXRjaFJlc3BvbnNlEhMKC3NldF92ZXJzaW9uGAEgASgEEioKCHBvbGljaWVzGAIgASgLMhYuc3Rha2VvdXQudjEuUG9saWN5U2V0SAASKwoJaGVhcnRiZWF0GAMgASgLMhYuc3Rha2VvdXQudjEuSGVhcnRiZWF0SAASKgoJc3RvcF90YXNrGAQgASgLMhUuc3Rha2VvdXQudjEuU3RvcFRhc2tIAEIHCgVldmVudCIyCglQb2xpY3lTZXQSJQoIcG9saWNpZXMYASADKAsyEy5zdGFrZW91dC52MS5Qb2xpY3kiHwoJSGVhcnRiZWF0EhIKCmF0X3VuaXhfbXMYASABKAMiGwoIU3RvcFRhc2sSDwoHdGFza19pZBgBIAEoCSJcCg1SZXBvcnRSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvEiQKB3JlY29yZHMYAiADKAsyEy5zdGFrZW91dC52MS5SZWNvcmQiXQoOUmVwb3J0UmVzcG9uc2USHQoVYWNrbm93bGVkZ2VkX3NlcXVlbmNlGAEgASgEEiwKCHJlZnVzYWxzGAIgAygLMhouc3Rha2VvdXQudjEuUmVjb3JkUmVmdXNhbCIxCg1SZWNvcmRSZWZ1c2FsEhAKCHNlcXVlbmNlGAEgASgEEg4KBnJlYXNvbhgCIAEoCSLTAgoGUmVjb3JkEhAKCHNlcXVlbmNlGAEgASgEEioKBnN0YXR1cxgCIAEoCzIYLnN0YWtlb3V0LnYxLkFnZW50U3RhdHVzSAASMAoJaW52ZW50b3J5GAMgASgLMhsuc3Rha2VvdXQudjEuSW52ZW50b3J5RGVsdGFIABItCgdtZXRyaWNzGAQgASgLMhouc3Rha2VvdXQudjEuTWV0cmljQ29sdW1uc0gAEiEKBHRhc2sYBSABKAsyES5zdGFrZW91dC52MS5UYXNrSAASLAoHcHJvZmlsZRgGIAEoCzIZLnN0YWtlb3V0LnYxLlByb2ZpbGVDaHVua0gAEicKB3JlZnVzYWwYByABKAsyFC5zdGFrZW91dC52MS5SZWZ1c2FsSAASKAoEaHR0cBgIIAEoCzIYLnN0YWtlb3V0LnYxLkh0dHBUcmFmZmljSABCBgoEYm9keSKuAwoLQWdlbnRTdGF0dXMSEgoKYXRfdW5peF9tcxgBIAEoAxITCgtzZXRfdmVyc2lvbhgCIAEoBBIrCgdyZWZ1c2VkGAMgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UmVmdXNhbBIpCgdtYXRjaGVzGAQgAygLMhguc3Rha2VvdXQudjEuUG9saWN5TWF0Y2gSEwoLY3B1X3BlcmNlbnQYBSABKAESEQoJcnNzX2J5dGVzGAYgASgEEhMKC2JwZl9wZXJjZW50GAcgASgBEhEKCXByb2Nlc3NlcxgIIAEoDRIZChF3YXRjaGVkX3Byb2Nlc3NlcxgJIAEoDRIXCg9kcm9wcGVkX21ldHJpY3MYCiABKAQSGAoQZHJvcHBlZF9yZWZ1c2FscxgLIAEoBBIYChBkcm9wcGVkX3Byb2ZpbGVzGAwgASgEEhUKDWRyb3BwZWRfdGFza3MYDSABKAQSEwoLcXVldWVfYnl0ZXMYDiABKAQSEAoIcHJvYmxlbXMYDyADKAkSFQoNcnVubmluZ190YXNrcxgQIAEoDRIRCglob3N0X2xvYWQYESABKAEiMgoLUG9saWN5TWF0Y2gSDgoGcG9saWN5GAEgASgJEhMKC3Byb2Nlc3NfaWRzGAIgAygJIqsBCg5JbnZlbnRvcnlEZWx0YRIMCgRmdWxsGAEgASgIEiUKB2NoYW5nZWQYAiADKAsyFC5zdGFrZW91dC52MS5Qcm9jZXNzEiUKBHVzZXMYAyADKAsyFy5zdGFrZW91dC52MS5Qcm9jZXNzVXNlEhgKEGdvbmVfcHJvY2Vzc19pZHMYBCADKAkSEgoKYXRfdW5peF9tcxgFIAEoAxIPCgdvbWl0dGVkGAYgASgNIkYKClByb2Nlc3NVc2USEgoKcHJvY2Vzc19pZBgBIAEoCRITCgtjcHVfcGVyY2VudBgCIAEoAhIPCgd0aHJlYWRzGAMgASgNInwKDU1ldHJpY0NvbHVtbnMSFQoNc3RhcnRfdW5peF9tcxgBIAEoAxIPCgdzZWNvbmRzGAIgASgNEiMKBnNlcmllcxgDIAMoCzITLnN0YWtlb3V0LnYxLlNlcmllcxIOCgZ2YWx1ZXMYBCADKAISDgoGc3RhdGVzGAUgASgMImIKC0h0dHBUcmFmZmljEhUKDXN0YXJ0X3VuaXhfbXMYASABKAMSDwoHc2Vjb25kcxgCIAEoDRIrCglwcm9jZXNzZXMYAyADKAsyGC5zdGFrZW91dC52MS5Qcm9jZXNzSHR0cCLCAgoLUHJvY2Vzc0h0dHASEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZjbGllbnQYAiABKAgSEAoIcmVxdWVzdHMYAyABKAQSEgoKZXJyb3JzXzR4eBgEIAEoBBISCgplcnJvcnNfNXh4GAUgASgEEhEKCWluX2ZsaWdodBgGIAEoDRIbChNvbGRlc3RfaW5fZmxpZ2h0X21zGAcgASgBEjEKC2Nvbm5lY3Rpb25zGAggASgLMhwuc3Rha2VvdXQudjEuSHR0cENvbm5lY3Rpb25zEiQKBXBhdGhzGAkgAygLMhUuc3Rha2VvdXQudjEuSHR0cFBhdGgSDwoHc2FtcGxlZBgKIAEoBBIUCgxsb3N0X3NhbXBsZXMYCyABKAQSEQoJcGlwZWxpbmVkGAwgASgEEhIKCnVucmVhZGFibGUYDSABKAQihAEKD0h0dHBDb25uZWN0aW9ucxIMCgRodHRwGAEgASgEEg0KBWh0dHAyGAIgASgEEgsKA3RscxgDIAEoBBIQCghpb191cmluZxgEIAEoBBISCgpvdGhlcl9jYWxsGAUgASgEEg8KB3Vua25vd24YBiABKAQSEAoIdGxzX3JlYWQYByABKAQicwoISHR0cFBhdGgSDAoEcGF0aBgBIAEoCRIQCghyZXF1ZXN0cxgCIAEoBBISCgplcnJvcnNfNHh4GAMgASgEEhIKCmVycm9yc181eHgYBCABKAQSDwoHbWVhbl9tcxgFIAEoARIOCgZtYXhfbXMYBiABKAEykwEKDEFnZW50U2VydmljZRJACgVXYXRjaBIZLnN0YWtlb3V0LnYxLldhdGNoUmVxdWVzdBoaLnN0YWtlb3V0LnYxLldhdGNoUmVzcG9uc2UwARJBCgZSZXBvcnQSGi5zdGFrZW91dC52MS5SZXBvcnRSZXF1ZXN0Ghsuc3Rha2VvdXQudjEuUmVwb3J0UmVzcG9uc2ViBnByb3RvMw", [file_stakeout_v1_policy, file_stakeout_v1_process, file_stakeout_v1_profile, file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.AgentInfo
@@ -298,6 +298,12 @@ export type Record = Message<"stakeout.v1.Record"> & {
      */
     value: Refusal;
     case: "refusal";
+  } | {
+    /**
+     * @generated from field: stakeout.v1.HttpTraffic http = 8;
+     */
+    value: HttpTraffic;
+    case: "http";
   } | { case: undefined; value?: undefined };
 };
 
@@ -566,6 +572,247 @@ export type MetricColumns = Message<"stakeout.v1.MetricColumns"> & {
  */
 export const MetricColumnsSchema: GenMessage<MetricColumns> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_agent_service, 14);
+
+/**
+ * HTTP of all processes that have some and that an HTTP rule watches, in one stretch of about 10 s. Their values second
+ * by second are series of MetricColumns: http_request_rate, http_error_rate, http_avg_response_time and http_p50, p95
+ * and p99_response_time.
+ *
+ * @generated from message stakeout.v1.HttpTraffic
+ */
+export type HttpTraffic = Message<"stakeout.v1.HttpTraffic"> & {
+  /**
+   * Wall clock of the first second's start.
+   *
+   * @generated from field: int64 start_unix_ms = 1;
+   */
+  startUnixMs: bigint;
+
+  /**
+   * @generated from field: uint32 seconds = 2;
+   */
+  seconds: number;
+
+  /**
+   * @generated from field: repeated stakeout.v1.ProcessHttp processes = 3;
+   */
+  processes: ProcessHttp[];
+};
+
+/**
+ * Describes the message stakeout.v1.HttpTraffic.
+ * Use `create(HttpTrafficSchema)` to create a new message.
+ */
+export const HttpTrafficSchema: GenMessage<HttpTraffic> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 15);
+
+/**
+ * One side of one process.
+ *
+ * @generated from message stakeout.v1.ProcessHttp
+ */
+export type ProcessHttp = Message<"stakeout.v1.ProcessHttp"> & {
+  /**
+   * @generated from field: string process_id = 1;
+   */
+  processId: string;
+
+  /**
+   * False: requests that it serves; true: requests that it sends.
+   *
+   * @generated from field: bool client = 2;
+   */
+  client: boolean;
+
+  /**
+   * That ended within the stretch.
+   *
+   * @generated from field: uint64 requests = 3;
+   */
+  requests: bigint;
+
+  /**
+   * @generated from field: uint64 errors_4xx = 4;
+   */
+  errors4xx: bigint;
+
+  /**
+   * @generated from field: uint64 errors_5xx = 5;
+   */
+  errors5xx: bigint;
+
+  /**
+   * At its end.
+   *
+   * @generated from field: uint32 in_flight = 6;
+   */
+  inFlight: number;
+
+  /**
+   * How long the oldest of them is in flight.
+   *
+   * @generated from field: double oldest_in_flight_ms = 7;
+   */
+  oldestInFlightMs: number;
+
+  /**
+   * Connections whose kind was found out since the process is watched.
+   *
+   * @generated from field: stakeout.v1.HttpConnections connections = 8;
+   */
+  connections?: HttpConnections | undefined;
+
+  /**
+   * By path without the query, most requests first: at most 64, then the rest as one with an empty path.
+   *
+   * @generated from field: repeated stakeout.v1.HttpPath paths = 9;
+   */
+  paths: HttpPath[];
+
+  /**
+   * Of `requests`, those whose path was looked at: the counts of `paths` are scaled up from them.
+   *
+   * @generated from field: uint64 sampled = 10;
+   */
+  sampled: bigint;
+
+  /**
+   * Samples that found no room on their way from the kernel.
+   *
+   * @generated from field: uint64 lost_samples = 11;
+   */
+  lostSamples: bigint;
+
+  /**
+   * Responses to requests that came in one read with others: counted, but with no path of their own.
+   *
+   * @generated from field: uint64 pipelined = 12;
+   */
+  pipelined: bigint;
+
+  /**
+   * Messages of HTTP connections whose bytes could not be read.
+   *
+   * @generated from field: uint64 unreadable = 13;
+   */
+  unreadable: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.ProcessHttp.
+ * Use `create(ProcessHttpSchema)` to create a new message.
+ */
+export const ProcessHttpSchema: GenMessage<ProcessHttp> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 16);
+
+/**
+ * All but `http` cannot be read, and why.
+ *
+ * @generated from message stakeout.v1.HttpConnections
+ */
+export type HttpConnections = Message<"stakeout.v1.HttpConnections"> & {
+  /**
+   * @generated from field: uint64 http = 1;
+   */
+  http: bigint;
+
+  /**
+   * Began with the preface of HTTP/2.
+   *
+   * @generated from field: uint64 http2 = 2;
+   */
+  http2: bigint;
+
+  /**
+   * Encrypted, and no probe gives the plaintext.
+   *
+   * @generated from field: uint64 tls = 3;
+   */
+  tls: bigint;
+
+  /**
+   * Through io_uring, where buffers are not known.
+   *
+   * @generated from field: uint64 io_uring = 4;
+   */
+  ioUring: bigint;
+
+  /**
+   * Through 32-bit system calls, sendmmsg or recvmmsg.
+   *
+   * @generated from field: uint64 other_call = 5;
+   */
+  otherCall: bigint;
+
+  /**
+   * Several messages, none of which is HTTP.
+   *
+   * @generated from field: uint64 unknown = 6;
+   */
+  unknown: bigint;
+
+  /**
+   * Of `http`: encrypted, and read by a probe.
+   *
+   * @generated from field: uint64 tls_read = 7;
+   */
+  tlsRead: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.HttpConnections.
+ * Use `create(HttpConnectionsSchema)` to create a new message.
+ */
+export const HttpConnectionsSchema: GenMessage<HttpConnections> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 17);
+
+/**
+ * @generated from message stakeout.v1.HttpPath
+ */
+export type HttpPath = Message<"stakeout.v1.HttpPath"> & {
+  /**
+   * Whatever the request line said, without its query, at most 128 bytes; ends with … when it was cut.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * Estimated: sampled requests times how many each stands for.
+   *
+   * @generated from field: uint64 requests = 2;
+   */
+  requests: bigint;
+
+  /**
+   * @generated from field: uint64 errors_4xx = 3;
+   */
+  errors4xx: bigint;
+
+  /**
+   * @generated from field: uint64 errors_5xx = 4;
+   */
+  errors5xx: bigint;
+
+  /**
+   * Mean and largest of the sampled ones.
+   *
+   * @generated from field: double mean_ms = 5;
+   */
+  meanMs: number;
+
+  /**
+   * @generated from field: double max_ms = 6;
+   */
+  maxMs: number;
+};
+
+/**
+ * Describes the message stakeout.v1.HttpPath.
+ * Use `create(HttpPathSchema)` to create a new message.
+ */
+export const HttpPathSchema: GenMessage<HttpPath> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 18);
 
 /**
  * What agents call. Needs the agent role.

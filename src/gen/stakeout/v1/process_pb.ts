@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/process.proto.
  */
 export const file_stakeout_v1_process: GenFile = /*@__PURE__*/
-  fileDesc("ChlzdGFrZW91dC92MS9wcm9jZXNzLnByb3RvEgtzdGFrZW91dC52MSKkAgoHUHJvY2VzcxIKCgJpZBgBIAEoCRILCgNwaWQYAiABKA0SEgoKcGFyZW50X3BpZBgDIAEoDRIaChJzdGFydGVkX2F0X3VuaXhfbXMYBCABKAMSDAoEbmFtZRgFIAEoCRILCgNleGUYBiABKAkSDwoHc2VydmljZRgHIAEoCRIQCghpbnN0YW5jZRgIIAEoCRIOCgZjZ3JvdXAYCSABKAkSCwoDdWlkGAogASgNEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIwCgZsYWJlbHMYDCADKAsyIC5zdGFrZW91dC52MS5Qcm9jZXNzLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiOQoGU2VyaWVzEhIKCnByb2Nlc3NfaWQYASABKAkSDgoGbWV0cmljGAIgASgJEgsKA3VyaRgDIAEoCWIGcHJvdG8z");
+  fileDesc("ChlzdGFrZW91dC92MS9wcm9jZXNzLnByb3RvEgtzdGFrZW91dC52MSKkAgoHUHJvY2VzcxIKCgJpZBgBIAEoCRILCgNwaWQYAiABKA0SEgoKcGFyZW50X3BpZBgDIAEoDRIaChJzdGFydGVkX2F0X3VuaXhfbXMYBCABKAMSDAoEbmFtZRgFIAEoCRILCgNleGUYBiABKAkSDwoHc2VydmljZRgHIAEoCRIQCghpbnN0YW5jZRgIIAEoCRIOCgZjZ3JvdXAYCSABKAkSCwoDdWlkGAogASgNEhQKDGNvbnRhaW5lcl9pZBgLIAEoCRIwCgZsYWJlbHMYDCADKAsyIC5zdGFrZW91dC52MS5Qcm9jZXNzLkxhYmVsc0VudHJ5Gi0KC0xhYmVsc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoGU2VyaWVzEhIKCnByb2Nlc3NfaWQYASABKAkSDgoGbWV0cmljGAIgASgJEgsKA3VyaRgDIAEoCRIPCgd2YXJpYW50GAQgASgJYgZwcm90bzM");
 
 /**
  * One process as its agent sees it: pid and start time together, never the pid alone.
@@ -117,11 +117,21 @@ export type Series = Message<"stakeout.v1.Series"> & {
   metric: string;
 
   /**
-   * The rule's URI path or prefix; empty for the process as a whole.
+   * The rule's URI path, prefix or regular expression; empty for the process as a whole.
    *
    * @generated from field: string uri = 3;
    */
   uri: string;
+
+  /**
+   * What else tells HTTP series apart, empty for all requests of the server side with the default errors. Words
+   * with a space between, in this order, each only where it applies: path, prefix or regex (what `uri` is); client;
+   * 5xx (of an error rate: only those are errors); pending>500 (of a response time: milliseconds after which a
+   * request in flight is judged too).
+   *
+   * @generated from field: string variant = 4;
+   */
+  variant: string;
 };
 
 /**

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Pairs the requests and responses of one connection. It knows messages, not sockets. */
+#ifndef STAKEOUT_HTTP_CONNECTION_BPF_H
+#define STAKEOUT_HTTP_CONNECTION_BPF_H
+
+#include "http_count.bpf.h"
+
+#define UNKNOWN_AFTER 8   /* messages without HTTP */
+#define UNKNOWN_STRIDE 64 /* then one in so many is looked at */
+#define EARLY_RESPONSE_NS 1000000
+#define EARLY_LATENCY_NS 1000
+
+/* Records once what a connection is; one that was unknown may turn out to be HTTP. */
+static __always_inline void decide(struct http_connection_value *connection,
+                                   struct http_process_value *process, __u32 readability) {
+  __u32 side = connection->first_direction == 1 + OUT ? HTTP_CLIENT : HTTP_SERVER;
+  __u32 known = connection->readability;
+
+  if (known == 1 + readability)
+    return;
+  if (known != 0 && known != 1 + CONNECTION_UNKNOWN)
+    return;
+  if (known != 0)
+    __sync_fetch_and_add(&process->connections[side * CONNECTION_KINDS + CONNECTION_UNKNOWN], -1);
+  connection->readability = 1 + readability;
+  if (readability == CONNECTION_HTTP)
+    connection->first_direction = connection->role == 1 + HTTP_CLIENT ? 1 + OUT : 1 + IN;
+  side = connection->first_direction == 1 + OUT ? HTTP_CLIENT : HTTP_SERVER;
+  __sync_fetch_and_add(&process->connections[side * CONNECTION_KINDS + (readability & 7)], 1);
+}
+
+/* Whether the bytes of a connection need not be looked at: they were, and are nothing for us. */
+static __always_inline bool is_settled(struct http_connection_value *connection,
+                                       const struct http_process_value *process) {
+  switch (connection->readability) {
+  case 1 + CONNECTION_HTTP:
+    return !process->counters[(connection->role - 1) & 1];
+  case 1 + CONNECTION_HTTP2:
+  case 1 + CONNECTION_TLS:
+    return true;
+  case 1 + CONNECTION_UNKNOWN:
+    return ++connection->misses % UNKNOWN_STRIDE != 0;
+  }
+  return false;
+}
+
+/* Puts the bytes kept from a message too short to tell in front of this one; returns how many. */
+static __always_inline __u32 join_fragment(struct http_connection_value *connection,
+                                           struct message *message) {
+  __u32 kept = connection->fragment_bytes, shift;
+  __u64 low, high, first = *(__u64 *)connection->fragment;
+  __u64 second = *(__u32 *)(connection->fragment + 8);
+
+  connection->fragment_bytes = 0;
+  if (kept == 0 || kept >= LEAST_HEAD_BYTES || connection->fragment_direction != message->direction)
+    return 0;
+  low = message->head[0];
+  high = message->head[1];
+  shift = 8 * kept;
+  if (shift < 64) {
+    message->head[0] = low << shift | (first & FIRST(kept));
+    message->head[1] = high << shift | low >> (64 - shift);
+  } else {
+    shift -= 64;
+    message->head[0] = first;
+    message->head[1] = shift ? low << shift | (second & ((1ULL << shift) - 1)) : low;
+  }
+  message->head_bytes += kept;
+  return kept;
+}
+
+static __always_inline void keep_fragment(struct http_connection_value *connection,
+                                          const struct message *message, __u32 joined) {
+  if (!begins_http(message->head[0]))
+    return;
+  *(__u64 *)connection->fragment = message->head[0];
+  *(__u32 *)(connection->fragment + 8) = message->head[1];
+  connection->fragment_bytes = message->head_bytes;
+  connection->fragment_direction = message->direction;
+  /* A request begins with its first byte. */
+  if (!joined && !connection->pending)
+    connection->start_boot_ns = message->at_boot_ns;
+}
+
+static __always_inline void on_request(struct http_connection_value *connection,
+                                       struct http_process_value *process, struct message *message,
+                                       __u32 method_bytes, __u32 joined) {
+  __u8 role = message->direction == IN ? 1 + HTTP_SERVER : 1 + HTTP_CLIENT;
+
+  if (!connection->role)
+    connection->role = role;
+  /* The other way it is a body that looks like a request. */
+  if (connection->role != role)
+    return;
+  decide(connection, process, CONNECTION_HTTP);
+  if (!process->counters[role - 1])
+    return;
+  connection->number = process->number;
+  remember_target(connection, process, message, method_bytes, joined);
+  if (connection->early_boot_ns) {
+    bool paired = message->at_boot_ns - connection->early_boot_ns < EARLY_RESPONSE_NS;
+
+    connection->early_boot_ns = 0;
+    if (paired) {
+      connection->pending = 0;
+      count_ended(connection, process, message, connection->early_status, EARLY_LATENCY_NS);
+      return;
+    }
+  }
+  if (connection->pending)
+    __sync_fetch_and_add(&process->overwritten, 1);
+  if (!joined || connection->pending)
+    connection->start_boot_ns = message->at_boot_ns;
+  connection->pending = 1;
+}
+
+static __always_inline void on_response(struct http_connection_value *connection,
+                                        struct http_process_value *process,
+                                        const struct message *message, __u32 status) {
+  __u8 role = message->direction == OUT ? 1 + HTTP_SERVER : 1 + HTTP_CLIENT;
+  __u64 latency_ns = message->at_boot_ns - connection->start_boot_ns;
+
+  if (connection->role != role)
+    return;
+  /* 100 Continue and 103 Early Hints do not end a request; 101 Switching Protocols does. */
+  if (status < 200 && status != 101)
+    return;
+  if ((__s64)latency_ns <= 0)
+    latency_ns = 1;
+  if (connection->pending) {
+    connection->pending = 0;
+    count_ended(connection, process, message, status, latency_ns);
+    connection->sampled = 0;
+    return;
+  }
+  if (role == 1 + HTTP_CLIENT) {
+    /* Another thread was faster to read the response than this one to return from its write. */
+    connection->early_boot_ns = message->at_boot_ns;
+    connection->early_status = status;
+    return;
+  }
+  if (connection->start_boot_ns == 0)
+    return;
+  /* Several requests came in one read: only the first one's head was seen. */
+  __sync_fetch_and_add(&process->pipelined, 1);
+  count_request(process->counters[HTTP_SERVER], status, latency_ns);
+}
+
+/* Takes one message of a connection. `process` is whoever reads or writes it now. */
+static __always_inline void on_message(struct http_connection_value *connection,
+                                       struct http_process_value *process,
+                                       struct message *message) {
+  bool first = connection->first_direction == 0;
+  __u32 joined, method_bytes, status;
+
+  if (first) {
+    connection->first_direction = 1 + message->direction;
+    /* OpenSSL reads the 5 bytes of a record's header by themselves. */
+    if (message->head_bytes >= 5 && begins_tls(message->head)) {
+      decide(connection, process, CONNECTION_TLS);
+      return;
+    }
+  }
+  joined = join_fragment(connection, message);
+  if (message->head_bytes < LEAST_HEAD_BYTES) {
+    keep_fragment(connection, message, joined);
+    return;
+  }
+  method_bytes = parse_request(message->head);
+  if (method_bytes) {
+    on_request(connection, process, message, method_bytes, joined);
+    return;
+  }
+  status = parse_status(message->head);
+  if (status) {
+    on_response(connection, process, message, status);
+    return;
+  }
+  if (!connection->role && begins_http2(message->head)) {
+    decide(connection, process, CONNECTION_HTTP2);
+    return;
+  }
+  if (!connection->role && connection->misses < UNKNOWN_AFTER &&
+      ++connection->misses == UNKNOWN_AFTER)
+    decide(connection, process, CONNECTION_UNKNOWN);
+}
+
+#endif

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Counts requests when they end, hands over samples, and matches URIs when they begin. */
+#ifndef STAKEOUT_HTTP_COUNT_BPF_H
+#define STAKEOUT_HTTP_COUNT_BPF_H
+
+#include "http_maps.bpf.h"
+#include "http_message.bpf.h"
+
+#define MAX_RAISES 4
+
+/* See LATENCY_BUCKETS. */
+static __always_inline __u32 latency_bucket(__u64 latency_ns) {
+  __u64 units = latency_ns >> LATENCY_UNIT_SHIFT;
+  __u32 rest = units, octave, step;
+
+  if (units < 8)
+    return units;
+  if (units >= 1 << 26)
+    return LATENCY_BUCKETS - 1;
+  octave = (rest > 0xffff) << 4;
+  rest >>= octave;
+  step = (rest > 0xff) << 3;
+  rest >>= step;
+  octave |= step;
+  step = (rest > 0xf) << 2;
+  rest >>= step;
+  octave |= step;
+  step = (rest > 0x3) << 1;
+  rest >>= step;
+  octave |= step | rest >> 1;
+  octave = (octave - 3) & 31;
+  return 8 * octave + (units >> octave);
+}
+
+static __always_inline void count_request(__u32 index, __u32 status, __u64 latency_ns) {
+  struct http_counters_value *count = bpf_map_lookup_elem(&counters, &index);
+  __u32 bucket = latency_bucket(latency_ns);
+
+  if (!count || index == 0)
+    return;
+  __sync_fetch_and_add(&count->sum_ns, latency_ns);
+  if (status >= 500)
+    __sync_fetch_and_add(&count->errors_5xx, 1);
+  else if (status >= 400)
+    __sync_fetch_and_add(&count->errors_4xx, 1);
+  for (int i = 0; i < MAX_RAISES; i++) {
+    __u64 highest = count->max_ns;
+
+    if (latency_ns <= highest ||
+        __sync_val_compare_and_swap(&count->max_ns, highest, latency_ns) == highest)
+      break;
+  }
+  /* Last: user space counts requests by their buckets. */
+  if (bucket < LATENCY_BUCKETS)
+    __sync_fetch_and_add(&count->buckets[bucket], 1);
+}
+
+/* Reads the target of a request, or of it what its first buffer holds. */
+static __always_inline struct http_uri_key *read_target(const struct message *message,
+                                                        __u32 method_bytes, __u32 fragment_bytes) {
+  __u32 skip = method_bytes > fragment_bytes ? method_bytes - fragment_bytes : 0;
+  __u32 kept = fragment_bytes > method_bytes ? fragment_bytes - method_bytes : 0;
+  __u32 zero = 0, bytes;
+  struct http_uri_key *key = bpf_map_lookup_elem(&scratch, &zero);
+  __u64 buffer = find_buffer(&message->source, skip, &bytes);
+
+  if (!key)
+    return NULL;
+  /* Of a message that came in fragments the head holds the first bytes, of the target at most 7. */
+  *(__u64 *)key->text = method_bytes == 8 ? message->head[1]
+                                          : message->head[0] >> 8 * method_bytes |
+                                                message->head[1] << (64 - 8 * method_bytes);
+  kept &= 7;
+  asm volatile("" : "+r"(bytes));
+  if (bytes > URI_BYTES - 8)
+    bytes = URI_BYTES - 8;
+  if (bytes && bpf_probe_read_user(key->text + kept, bytes, (void *)buffer))
+    return NULL;
+  key->prefix_bits = 8 * (kept + bytes);
+  return key;
+}
+
+static __always_inline void match_filters(struct http_connection_value *connection,
+                                          const struct http_process_value *process,
+                                          const struct http_uri_key *key, __u32 role) {
+  struct http_uri_value *match = bpf_map_lookup_elem(&uris, key);
+  struct http_filter_key filter = {.number = process->number, .role = role};
+  __u32 found = 0;
+
+  if (!match)
+    return;
+  for (__u32 i = 0; i < MAX_URI_MATCHES; i++) {
+    __u32 *index;
+
+    filter.filter = match->filters[i];
+    if (filter.filter == 0)
+      return;
+    index = bpf_map_lookup_elem(&filter_counters, &filter);
+    if (index)
+      connection->counters[found++ & (MAX_URI_MATCHES - 1)] = *index;
+  }
+}
+
+static __always_inline bool is_sampled(const struct http_process_value *process) {
+  __u32 shift = process->sample_shift;
+
+  return shift < NO_SAMPLES && !(bpf_get_prandom_u32() & ((1U << shift) - 1));
+}
+
+/* Remembers of a request what is needed when it ends: the filters it matches, and its URI if it is
+ * sampled. */
+static __always_inline void remember_target(struct http_connection_value *connection,
+                                            const struct http_process_value *process,
+                                            const struct message *message, __u32 method_bytes,
+                                            __u32 fragment_bytes) {
+  bool sampled = is_sampled(process);
+  struct http_uri_key *key;
+  __u64 id = message->key;
+
+  __builtin_memset(connection->counters, 0, sizeof(connection->counters));
+  connection->sampled = 0;
+  if (!process->filtered && !sampled)
+    return;
+  key = read_target(message, method_bytes, fragment_bytes);
+  if (!key)
+    return;
+  connection->generation = filter_generation;
+  if (process->filtered)
+    match_filters(connection, process, key, connection->role - 1);
+  if (sampled && !bpf_map_update_elem(&sampled_uris, &id, key, BPF_ANY))
+    connection->sampled = 1 + process->sample_shift;
+}
+
+static __always_inline void send_sample(const struct http_connection_value *connection,
+                                        struct http_process_value *process,
+                                        const struct message *message, __u32 status,
+                                        __u64 latency_ns) {
+  __u64 id = message->key;
+  struct http_uri_key *key = bpf_map_lookup_elem(&sampled_uris, &id);
+  struct http_sample_event *sample;
+
+  sample = key ? bpf_ringbuf_reserve(&samples, sizeof(*sample), 0) : NULL;
+  if (!sample) {
+    __sync_fetch_and_add(&process->lost_samples, 1);
+    return;
+  }
+  sample->ended_boot_ns = message->at_boot_ns;
+  sample->latency_ns = latency_ns;
+  sample->number = process->number;
+  sample->status = status;
+  sample->role = connection->role - 1;
+  sample->uri_bytes = key->prefix_bits / 8;
+  sample->shift = connection->sampled - 1;
+  sample->pad = 0;
+  __builtin_memcpy(sample->uri, key->text, URI_BYTES);
+  /* The reader comes every second. */
+  bpf_ringbuf_submit(sample, BPF_RB_NO_WAKEUP);
+}
+
+/* Counts a request for whoever handled its head, and else for whoever is at it now. */
+static __always_inline void count_ended(struct http_connection_value *connection,
+                                        struct http_process_value *process,
+                                        const struct message *message, __u32 status,
+                                        __u64 latency_ns) {
+  struct http_process_value *owner = find_place(connection->number);
+
+  if (owner)
+    process = owner;
+  count_request(process->counters[(connection->role - 1) & 1], status, latency_ns);
+  if (connection->sampled)
+    send_sample(connection, process, message, status, latency_ns);
+  if (connection->generation != (__u16)filter_generation)
+    return;
+  for (__u32 i = 0; i < MAX_URI_MATCHES; i++) {
+    if (connection->counters[i] == 0)
+      return;
+    count_request(connection->counters[i], status, latency_ns);
+  }
+}
+
+#endif

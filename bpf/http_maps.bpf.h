@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Maps of the HTTP programs, and who is watched. */
+#ifndef STAKEOUT_HTTP_MAPS_BPF_H
+#define STAKEOUT_HTTP_MAPS_BPF_H
+
+#include "common.bpf.h"
+#include "http.h"
+
+/*
+ * How many watched processes have these low 16 bits of a thread group id, a byte each: nearly all
+ * processes that nobody watches are told by one load. At most 64 share a byte: ids have 22 bits.
+ */
+__u32 watch_filter[16384] = {};
+/* Raised by user space whenever counters of a URI filter are given away. */
+__u32 filter_generation = 0;
+/* Most records that one reading of an iterator may still write. */
+__u32 pending_room = 0;
+
+/* By thread group id in the host's pid namespace. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 2 * MAX_HTTP_PROCESSES); /* (8 + 8 + 48 bytes of element) x 8,192 = 0.5 MB */
+  __type(key, __u32);
+  __type(value, struct http_watch_value);
+} watches SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, MAX_HTTP_PROCESSES); /* 104 x 4,096 = 0.4 MB */
+  __type(key, __u32);
+  __type(value, struct http_process_value);
+} processes SEC(".maps");
+
+/* One for all CPUs, so that memory does not grow with their number: two atomic additions a request.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, MAX_HTTP_COUNTERS); /* 792 x 8,192 = 6.5 MB; 0 is none */
+  __type(key, __u32);
+  __type(value, struct http_counters_value);
+} counters SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __uint(max_entries,
+         2 * MAX_URI_FILTERS); /* about (40 + 128 + 16) x 2 x 4,096 = 1.5 MB when full */
+  __type(key, struct http_uri_key);
+  __type(value, struct http_uri_value);
+} uris SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, MAX_HTTP_COUNTERS); /* (8 + 8 + 48) x 8,192 = 0.5 MB */
+  __type(key, struct http_filter_key);
+  __type(value, __u32); /* index of its counters */
+} filter_counters SEC(".maps");
+
+/* Targets of the sampled requests in flight, by connection. One that is evicted is not sampled. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 2048); /* (8 + 136 + 56) x 2,048 = 0.4 MB */
+  __type(key, __u64);
+  __type(value, struct http_uri_key);
+} sampled_uris SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 1 << 20); /* 6,200 samples between two readings */
+} samples SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1); /* 136 bytes a CPU */
+  __type(key, __u32);
+  __type(value, struct http_uri_key);
+} scratch SEC(".maps");
+
+/* The kernel frees the state of a connection with its socket. */
+struct {
+  __uint(type, BPF_MAP_TYPE_SK_STORAGE);
+  __uint(map_flags,
+         BPF_F_NO_PREALLOC); /* about 400 bytes a connection, for the whole of its life */
+  __type(key, int);
+  __type(value, struct http_connection_value);
+} sockets SEC(".maps");
+
+/* By inode, which names a socket whatever its fds are and is not used again. */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 16384); /* (8 + 64 + 56) x 16,384 = 2.1 MB; the rest is forgotten */
+  __type(key, __u64);
+  __type(value, struct http_connection_value);
+} sockets_by_inode SEC(".maps");
+
+/* Where the number is that of its place, it is a process's that is watched still. */
+static __always_inline struct http_process_value *find_place(__u32 number) {
+  __u32 index = number & (MAX_HTTP_PROCESSES - 1);
+  struct http_process_value *process = bpf_map_lookup_elem(&processes, &index);
+
+  return process && number != 0 && process->number == number ? process : NULL;
+}
+
+static __always_inline bool may_be_watched(__u32 tgid) {
+  return watch_filter[tgid >> 2 & 16383] >> 8 * (tgid & 3) & 255;
+}
+
+static __always_inline struct http_process_value *find_watched(__u32 tgid) {
+  struct http_watch_value *watch;
+
+  if (!may_be_watched(tgid))
+    return NULL;
+  watch = bpf_map_lookup_elem(&watches, &tgid);
+  return watch ? find_place(watch->number) : NULL;
+}
+
+static __always_inline void count_in_filter(__u32 tgid, __u32 one) {
+  __sync_fetch_and_add(&watch_filter[tgid >> 2 & 16383], one << 8 * (tgid & 3));
+}
+
+/* Bytes of the filter never borrow from each other: each is lowered only after it was raised. */
+static __always_inline void end_watch(__u32 tgid) {
+  if (!bpf_map_delete_elem(&watches, &tgid))
+    count_in_filter(tgid, -1);
+}
+
+#endif

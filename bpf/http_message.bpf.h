@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Plaintext that a process read or wrote, wherever it came from, and what its first bytes say. */
+#ifndef STAKEOUT_HTTP_MESSAGE_BPF_H
+#define STAKEOUT_HTTP_MESSAGE_BPF_H
+
+#include "common.bpf.h"
+#include "http.h"
+
+enum direction {
+  IN = 0,
+  OUT = 1,
+};
+
+#define HEAD_BYTES 16
+#define LEAST_HEAD_BYTES 12 /* "HTTP/1.1 200": the least that tells a response */
+#define SEARCHED_IOVECS 4
+
+/* Where the bytes are in the process's memory: in one buffer, or in the first of several. */
+struct source {
+  __u64 buffer;
+  __u64 iovecs; /* 0 for one buffer */
+  __u32 iovec_count;
+  __u32 bytes;
+};
+
+/* One read or write of plaintext. */
+struct message {
+  struct source source;
+  __u64 head[2]; /* its first bytes, then zeros */
+  __u32 head_bytes;
+  __u32 direction;
+  __u64 at_boot_ns;
+  __u64 key; /* its connection's: the same for all of it, of no other */
+};
+
+struct iovec_of_user {
+  __u64 base;
+  __u64 bytes;
+};
+
+/* Reads the first bytes of a message; false when the memory cannot be read. */
+static __always_inline bool read_head(struct message *message) {
+  const struct source *source = &message->source;
+  __u32 wanted = source->bytes, got = 0;
+
+  asm volatile("" : "+r"(wanted));
+  if (wanted > HEAD_BYTES)
+    wanted = HEAD_BYTES;
+  if (!source->iovecs) {
+    message->head_bytes = wanted;
+    return !bpf_probe_read_user(message->head, wanted, (void *)source->buffer);
+  }
+  for (__u32 i = 0; i < SEARCHED_IOVECS; i++) {
+    struct iovec_of_user iovec = {};
+    __u32 part = wanted - got;
+
+    if (i >= source->iovec_count || got >= wanted)
+      break;
+    if (bpf_probe_read_user(&iovec, sizeof(iovec), (void *)(source->iovecs + i * sizeof(iovec))))
+      return false;
+    if (iovec.bytes < part)
+      part = iovec.bytes;
+    got &= 15;
+    part &= 31;
+    if (part > HEAD_BYTES - got)
+      part = HEAD_BYTES - got;
+    if (part && bpf_probe_read_user((void *)message->head + got, part, (void *)iovec.base))
+      return false;
+    got += part;
+  }
+  message->head_bytes = got;
+  return true;
+}
+
+/* Finds the first buffer that holds more than `skip` bytes of a message, where `skip` begins it. */
+static __always_inline __u64 find_buffer(const struct source *source, __u32 skip, __u32 *bytes) {
+  *bytes = 0;
+  if (!source->iovecs) {
+    if (source->bytes > skip)
+      *bytes = source->bytes - skip;
+    return source->buffer + skip;
+  }
+  for (__u32 i = 0; i < SEARCHED_IOVECS; i++) {
+    struct iovec_of_user iovec = {};
+
+    if (i >= source->iovec_count ||
+        bpf_probe_read_user(&iovec, sizeof(iovec), (void *)(source->iovecs + i * sizeof(iovec))))
+      break;
+    if (iovec.bytes > skip) {
+      *bytes = iovec.bytes - skip > URI_BYTES ? URI_BYTES : iovec.bytes - skip;
+      return iovec.base + skip;
+    }
+    skip -= iovec.bytes;
+  }
+  return 0;
+}
+
+#define TEXT4(a, b, c, d) ((__u64)(a) | (__u64)(b) << 8 | (__u64)(c) << 16 | (__u64)(d) << 24)
+#define TEXT8(a, b, c, d, e, f, g, h) (TEXT4(a, b, c, d) | TEXT4(e, f, g, h) << 32)
+#define FIRST(bytes) (~0ULL >> (64 - 8 * (bytes)))
+
+/* Length of the method with its space, 0 when this is no request. */
+static __always_inline __u32 parse_request(const __u64 *head) {
+  __u64 word = head[0];
+  __u32 length;
+  __u8 next;
+
+  if ((word & FIRST(4)) == TEXT4('G', 'E', 'T', ' ') ||
+      (word & FIRST(4)) == TEXT4('P', 'U', 'T', ' '))
+    length = 4;
+  else if ((word & FIRST(5)) == TEXT8('P', 'O', 'S', 'T', ' ', 0, 0, 0) ||
+           (word & FIRST(5)) == TEXT8('H', 'E', 'A', 'D', ' ', 0, 0, 0))
+    length = 5;
+  else if ((word & FIRST(6)) == TEXT8('P', 'A', 'T', 'C', 'H', ' ', 0, 0) ||
+           (word & FIRST(6)) == TEXT8('T', 'R', 'A', 'C', 'E', ' ', 0, 0))
+    length = 6;
+  else if ((word & FIRST(7)) == TEXT8('D', 'E', 'L', 'E', 'T', 'E', ' ', 0))
+    length = 7;
+  else if (word == TEXT8('O', 'P', 'T', 'I', 'O', 'N', 'S', ' '))
+    length = 8;
+  else
+    return word == TEXT8('C', 'O', 'N', 'N', 'E', 'C', 'T', ' ') ? 8 : 0;
+  next = length == 8 ? head[1] : word >> 8 * length;
+  return next == '/' || next == 'h' || next == '*' ? length : 0;
+}
+
+/* Status of a response, 0 when this is none. */
+static __always_inline __u32 parse_status(const __u64 *head) {
+  __u32 hundreds = (__u8)(head[1] >> 8) - '0';
+  __u32 tens = (__u8)(head[1] >> 16) - '0', ones = (__u8)(head[1] >> 24) - '0';
+
+  if (head[0] != TEXT8('H', 'T', 'T', 'P', '/', '1', '.', '1') &&
+      head[0] != TEXT8('H', 'T', 'T', 'P', '/', '1', '.', '0'))
+    return 0;
+  if ((__u8)head[1] != ' ' || hundreds - 1 > 4 || tens > 9 || ones > 9)
+    return 0;
+  return 100 * hundreds + 10 * tens + ones;
+}
+
+/* Whether a byte can begin a method that is known, or HTTP/1 or the preface of HTTP/2. */
+static __always_inline bool begins_http(__u8 byte) {
+  return byte == 'G' || byte == 'P' || byte == 'H' || byte == 'D' || byte == 'O' || byte == 'C' ||
+         byte == 'T';
+}
+
+static __always_inline bool begins_http2(const __u64 *head) {
+  return head[0] == TEXT8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
+}
+
+/* The header of a handshake record, SSL 3.0 to TLS 1.3. */
+static __always_inline bool begins_tls(const __u64 *head) {
+  return (head[0] & FIRST(2)) == 0x0316 && (__u8)(head[0] >> 16) <= 4;
+}
+
+#endif

@@ -1,0 +1,17 @@
+import { metrics } from "./metric.ts";
+import type { Rule } from "./policy.ts";
+
+/**
+ * Everything of a rule, but for its metric and URI, that decides which value a second has: words as in `Series.variant` of
+ * the wire, `""` for rules on other metrics and for all requests of the server side. Rules with the same metric, URI and
+ * variant read one series.
+ */
+export function seriesVariant({ metric, uri, role, errors, includePending, threshold }: Rule): string {
+  if (!metrics[metric].http) return "";
+  const words: string[] = [];
+  if (uri !== undefined) words.push("paths" in uri ? "path" : "prefixes" in uri ? "prefix" : "regex");
+  if (role === "client") words.push("client");
+  if (metric === "http_error_rate" && errors === "5xx") words.push("5xx");
+  if (metrics[metric].unit === "milliseconds" && includePending) words.push(`pending>${threshold}`);
+  return words.join(" ");
+}
