@@ -100,6 +100,7 @@ int read_processes(struct bpf_iter__task *context) {
   if (id.ns != reader.ns)
     return 0;
   event.pid = id.nr;
+  event.tgid = task->tgid;
 
   parent = task->real_parent->group_leader;
   if (parent->thread_pid->level >= level) {

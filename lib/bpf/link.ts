@@ -36,6 +36,25 @@ export function attach(program: BpfProgram): Link {
 }
 
 /**
+ * Puts an iterator's program (`iter/task_file`) on one process, by its pid as this process's namespace sees it.
+ *
+ * `struct bpf_iter_attach_opts`: sz 0, link_info 8, link_info_len 16; `union bpf_iter_link_info`: task.tid 0, task.pid 4.
+ *
+ * @throws {BpfError} ESRCH when there is no such process.
+ */
+export function attachToProcess(program: BpfProgram, pid: number): Link {
+  const target = new Uint32Array([0, pid, 0, 0]);
+  const options = new BigUint64Array([
+    24n,
+    BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(target))),
+    BigInt(target.byteLength),
+  ]);
+  const pointer = program.libbpf.symbols.bpf_program__attach_iter(program.pointer, options);
+  if (pointer === null) throwRefusal(program, errno());
+  return new Link(program.libbpf, pointer);
+}
+
+/**
  * Puts a program on a perf event and enables it. The event's fd is the link's from now on and closed with it; closing
  * stops the event by an inter-processor call first, so that afterwards no run of the program is still under way.
  *

@@ -3,6 +3,9 @@ import type { Libbpf } from "./libbpf.ts";
 import { MappedMemory } from "./mapped_memory.ts";
 
 const ENOENT = 2;
+const EEXIST = 17;
+const BPF_NOEXIST = 1n;
+const BPF_EXIST = 2n;
 const ENOSPC = 28;
 const PER_CPU_TYPES = new Set([5, 6, 10, 21]);
 /** The kernel keeps its place of a batch in a u32 for hash maps, in a key for arrays. */
@@ -69,6 +72,16 @@ export class BpfMap {
     if (result !== 0) throw new BpfError(`update map ${this.name}`, result);
   }
 
+  /** Sets the value of a key that is not there. @returns false when it is. @throws {BpfError} E2BIG when the map is full. */
+  insert(key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): boolean {
+    return this.#set(key, value, BPF_NOEXIST, EEXIST);
+  }
+
+  /** Sets the value of a key that is there. @returns false when it is not. @throws {BpfError} */
+  replace(key: Uint8Array<ArrayBuffer>, value: Uint8Array<ArrayBuffer>): boolean {
+    return this.#set(key, value, BPF_EXIST, ENOENT);
+  }
+
   /** Removes a key. @returns false when there was none. @throws {BpfError} */
   delete(key: Uint8Array<ArrayBuffer>): boolean {
     if (key.length !== this.keyBytes) throw this.#sizeError("key", key.length, this.keyBytes);
@@ -116,12 +129,16 @@ export class BpfMap {
   }
 
   /**
-   * Returns the live memory of a global data section (`.bss`, `.data`): reading it is a plain load. Ends with the object.
+   * Returns the live memory of a global data section (`.bss`, `.data`) or of an array made with BPF_F_MMAPABLE: reading and
+   * writing it are plain loads and stores. Ends with the object.
    *
    * @throws {BpfError} when the map cannot be mapped.
    */
   memory(): Uint8Array<ArrayBuffer> {
-    this.#memory ??= new MappedMemory(this.fd, { bytes: this.valueBytes, writable: true });
+    this.#memory ??= new MappedMemory(this.fd, {
+      bytes: ((this.valueBytes + 7) & ~7) * this.maxEntries,
+      writable: true,
+    });
     return new Uint8Array(this.#memory.buffer);
   }
 
@@ -129,6 +146,18 @@ export class BpfMap {
   close(): void {
     this.#memory?.close();
     this.#memory = undefined;
+  }
+
+  #set(
+    key: Uint8Array<ArrayBuffer>,
+    value: Uint8Array<ArrayBuffer>,
+    flags: bigint,
+    otherwise: number,
+  ): boolean {
+    this.#checkSizes(key, value);
+    const result = this.#libbpf.symbols.bpf_map_update_elem(this.fd, key, value, flags);
+    if (result === 0 || result === -otherwise) return result === 0;
+    throw new BpfError(`update map ${this.name}`, result);
   }
 
   #mostEntries(): number {

@@ -162,6 +162,19 @@ export class BpfObject {
     return [...this.#maps.keys()].map((name) => this.map(name));
   }
 
+  /**
+   * Returns the live memory of a global variable that is 0 at first. After load only; ends with the object.
+   *
+   * @throws {TypeError} when the object has no such variable.
+   */
+  variable(name: string): Uint8Array<ArrayBuffer> {
+    this.#requireLoaded();
+    const place = findVariable(this.types, name, ".bss");
+    if (place === undefined) throw new TypeError(`Cannot find variable ${name} in ${this.name}`);
+    const section = [...this.#maps.keys()].find((map) => map.endsWith(place.section)) ?? place.section;
+    return this.map(section).memory().subarray(place.offsetBytes, place.offsetBytes + place.sizeBytes);
+  }
+
   /** Returns a program. After load only. @throws {TypeError} when there is none of that name, or it was not to be loaded. */
   program(name: string): BpfProgram {
     this.#requireLoaded();

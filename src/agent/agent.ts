@@ -3,6 +3,8 @@ import type { Logger } from "../../lib/log.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { type AgentStatus, AgentStatusSchema } from "../gen/stakeout/v1/agent_service_pb.ts";
 import type { Budget } from "./budget.ts";
+import type { HttpMonitor } from "./http/http_monitor.ts";
+import { takeHttpTraffic } from "./http/http_traffic.ts";
 import { Inventory } from "./inventory.ts";
 import { maxColumnSeconds, readMetricColumns } from "./metric_columns.ts";
 import type { Pipeline } from "./pipeline.ts";
@@ -29,6 +31,7 @@ export interface AgentParts {
   readonly snapshots: { read(): Snapshot };
   readonly pipeline: Pipeline;
   readonly book: PolicyBook;
+  readonly http: HttpMonitor;
   readonly trigger: Trigger;
   readonly tasks: TaskRunner;
   readonly budget: Budget;
@@ -127,6 +130,7 @@ export class Agent {
     const { clock, budget, queue, emit } = this.#parts;
     if (second - this.#reportedSecond >= metricsEverySeconds) this.#reportMetrics(second);
     if (second - this.#measuredSecond >= statusEverySeconds) {
+      this.#reportTraffic(this.#measuredSecond, second, atBootNs);
       this.#measuredSecond = second;
       clock.measureOffset();
       budget.measure(atBootNs);
@@ -152,6 +156,13 @@ export class Agent {
     const value = readMetricColumns(this.#parts.pipeline.windows, from, second, this.#unixMs);
     this.#reportedSecond = second;
     if (value !== undefined) void this.#parts.emit({ case: "metrics", value });
+  }
+
+  /** HTTP of the slots after `fromSecond`, up to and with `second`. */
+  #reportTraffic(fromSecond: number, second: number, atBootNs: number): void {
+    const startUnixMs = this.#unixMs((fromSecond + 1) * 1e9);
+    const value = takeHttpTraffic(this.#parts.http, { startUnixMs, seconds: second - fromSecond, atBootNs });
+    if (value !== undefined) void this.#parts.emit({ case: "http", value });
   }
 
   #makeStatus(atBootNs: number): AgentStatus {

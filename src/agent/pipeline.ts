@@ -3,6 +3,7 @@ import { metrics } from "../model/metric.ts";
 import type { Rule } from "../model/policy.ts";
 import { Discovery, type DiscoveryChanges, type LiveProcess } from "./discovery.ts";
 import { evaluateRule } from "./evaluate.ts";
+import type { HttpMonitor } from "./http/http_monitor.ts";
 import { Matcher } from "./matcher.ts";
 import { type ActivePolicy, type PartRefusal, PolicyBook } from "./policy_book.ts";
 import type { PolicyText } from "./policy_sync.ts";
@@ -12,12 +13,16 @@ import type { NamingOptions } from "./service_name.ts";
 import type { Trigger, TriggerOutcome, Trip } from "./trigger.ts";
 import { type WatchedRule, type WindowRefusal, WindowSet } from "./window_set.ts";
 
+const shownSeconds = 10;
+
 /** What the pipeline is built of. */
 export interface PipelineOptions extends NamingOptions {
   layout: ProcessLayout;
   book: PolicyBook;
   trigger: Trigger;
   probes: readonly Probe[];
+  /** Fills the windows of HTTP metrics. */
+  http: HttpMonitor;
   bootId: string;
   /** These and what they start are Stakeout itself. */
   ownPids: readonly number[];
@@ -65,6 +70,7 @@ export class Pipeline {
   setPolicies(setVersion: number, texts: readonly PolicyText[]): void {
     const { book } = this.#options;
     book.replace(setVersion, texts);
+    this.#options.http.retry();
     const active = [...book.values()];
     this.#matcher.setPolicies(active.map(({ policy }) => policy), this.discovery.values());
     this.#followMatches();
@@ -90,6 +96,8 @@ export class Pipeline {
     const matchesChanged = this.#matchesChanged;
     this.#matchesChanged = false;
     for (const probe of this.#options.probes) this.#read(probe);
+    const { second, coveredSeconds } = this.#table;
+    this.#options.http.read({ second, coveredSeconds, atBootNs });
     const trips = this.#table.coveredSeconds > 0 ? this.#judge() : [];
     const outcome = this.#options.trigger.judge({
       trips,
@@ -113,12 +121,25 @@ export class Pipeline {
     for (const { policy, ruleIndex, reason } of [...this.#windowRefusals.values()].flat()) {
       limits.set(`${policy} ${ruleIndex}`, { policy, path: `rules[${ruleIndex}]`, reason });
     }
+    for (const { policy, ruleIndex, reason } of this.#httpFaults()) {
+      limits.set(`${policy} ${ruleIndex}`, { policy, path: `rules[${ruleIndex}]`, reason });
+    }
     const targets = this.#matcher.refusals().map(({ policy, reason }) => ({
       policy,
       path: "target",
       reason,
     }));
     return [...this.#options.book.refusals, ...targets, ...limits.values()];
+  }
+
+  *#httpFaults(): Generator<{ policy: string; ruleIndex: number; reason: string }> {
+    for (const processId of this.#watched.keys()) {
+      for (const { policy, rule, ruleIndex, window } of this.windows.rulesOf(processId)) {
+        if (!metrics[rule.metric].http) continue;
+        const reason = this.#options.http.fault(processId, window);
+        if (reason !== undefined) yield { policy, ruleIndex, reason };
+      }
+    }
   }
 
   #followProcesses(): DiscoveryChanges {
@@ -135,6 +156,7 @@ export class Pipeline {
       this.#watched.delete(live.process.id);
       this.#windowRefusals.delete(live.process.id);
       this.windows.unwatch(live.process.id);
+      this.#options.http.leave(live.process.id);
     }
     for (const { live, policies } of [...added, ...changed]) this.#watch(live, policies);
   }
@@ -142,10 +164,14 @@ export class Pipeline {
   #watch(live: LiveProcess, policies: ReadonlySet<string>): void {
     this.#watched.set(live.process.id, live);
     const active = [...policies].flatMap((name) => this.#options.book.get(name) ?? []);
+    const rules = active.flatMap((policy) => rulesOfScope(policy, "process"));
     this.#watchRules(live.process.id, [
-      ...active.flatMap((policy) => rulesOfScope(policy, "process")),
+      ...rules,
+      ...shownHttpRules(rules),
       ...active.flatMap((policy) => rulesOfScope(policy, "host")).map(toRankingRule),
     ]);
+    const series = [...this.windows.seriesOf(live.process.id)];
+    this.#options.http.follow(live, series.filter(({ rule }) => metrics[rule.metric].http));
   }
 
   #watchRules(processId: string, rules: readonly WatchedRule[]): void {
@@ -170,7 +196,9 @@ export class Pipeline {
       for (const { policy, rule, ruleIndex, uri, window } of this.windows.rulesOf(processId)) {
         const cause = evaluateRule(rule, ruleIndex, uri, window, this.second);
         const active = cause === undefined ? undefined : this.#options.book.get(policy);
-        if (cause !== undefined && active !== undefined) trips.push(this.#trip(active, cause, processId));
+        if (cause === undefined || active === undefined) continue;
+        const note = this.#options.http.describe(processId, rule, this.second);
+        trips.push(this.#trip(active, { ...cause, note }, processId));
       }
     }
     return trips;
@@ -200,6 +228,29 @@ export class Pipeline {
 function rulesOfScope({ policy, rules }: ActivePolicy, scope: "process" | "host"): WatchedRule[] {
   return rules.filter(({ rule }) => metrics[rule.metric].scope === scope)
     .map(({ index, rule }) => ({ policy: policy.name, ruleIndex: index, rule }));
+}
+
+/**
+ * A process with HTTP rules has all HTTP metrics of all its requests kept, for people to see: they never trip, and are as
+ * long as a report may be late.
+ */
+function shownHttpRules(rules: readonly WatchedRule[]): WatchedRule[] {
+  const http = Object.values(metrics).filter((metric) => metric.http);
+  const roles = new Map<Rule["role"], WatchedRule>();
+  for (const watched of rules) {
+    if (metrics[watched.rule.metric].http) {
+      roles.set(watched.rule.role, roles.get(watched.rule.role) ?? watched);
+    }
+  }
+  return [...roles.values()].flatMap((watched) =>
+    http.map(({ name }) => ({
+      ...watched,
+      rule: {
+        ...{ metric: name, role: watched.rule.role, errors: "4xx_5xx", includePending: false },
+        ...{ threshold: Number.MAX_VALUE, periodSeconds: shownSeconds, count: 1 },
+      },
+    }))
+  );
 }
 
 /** A host-wide rule starts its task on the busiest processes: their CPU is kept for its period, and never trips. */

@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { silentLogger } from "../../lib/log.ts";
 import { readStat } from "../../lib/procfs/process.ts";
+import { HttpMonitor } from "./http/http_monitor.ts";
 import { Pipeline } from "./pipeline.ts";
 import { builtAbilities, PolicyBook } from "./policy_book.ts";
 import { processCpuProbe } from "./probe/process_cpu.ts";
@@ -51,6 +53,7 @@ function newPipeline(load: readonly number[] = []): Pipeline {
     layout: processLayout,
     book: new PolicyBook(builtAbilities),
     trigger: new Trigger({ makeTaskId: () => `${++id}` }),
+    http: new HttpMonitor({ open: () => Promise.reject(new Error("No kernel here")), logger: silentLogger }),
     probes: [processCpuProbe, threadCountProbe, loadProbe],
     ...{ bootId: "0".repeat(36), host: "test", overrides: [], ownPids: [] },
   });

@@ -1,4 +1,3 @@
-import { metrics } from "../model/metric.ts";
 import type { Policy, ProfileKind, Rule } from "../model/policy.ts";
 import { parsePolicies } from "../model/policy_file.ts";
 import type { PolicyText } from "./policy_sync.ts";
@@ -88,8 +87,8 @@ export class PolicyBook {
   }
 }
 
-/** What this version can do on any host: the other metrics and kinds are not built yet. */
+/** What this version can do on any host: the other kinds are not built yet. */
 export const builtAbilities: Abilities = {
-  metric: (metric) => metrics[metric].http ? "this version does not watch HTTP yet" : undefined,
+  metric: () => undefined,
   kind: (kind) => kind === "on_cpu" ? undefined : `this version does not take ${kind} profiles yet`,
 };

@@ -8,9 +8,10 @@ export interface ProcessLayout {
   readonly startBootNs: number;
   /** u64: changes with every exec. */
   readonly execId: number;
-  /** u32, as are the next three. */
+  /** u32, as are the next four. */
   readonly pid: number;
   readonly parentPid: number;
+  readonly tgid: number;
   readonly threads: number;
   readonly uid: number;
   /** 16 bytes, NUL-terminated. */
@@ -20,6 +21,8 @@ export interface ProcessLayout {
 /** One process as the kernel counts it. The table changes it in place with each snapshot. */
 export interface ProcessRow {
   readonly pid: number;
+  /** Pid in the host's pid namespace, by which BPF programs know it. */
+  readonly tgid: number;
   readonly startBootNs: number;
   parentPid: number;
   uid: number;
@@ -144,7 +147,17 @@ export class ProcessTable {
     if (row?.startBootNs !== startBootNs) {
       if (row !== undefined) this.#ended.push(row);
       row = {
-        ...{ pid, startBootNs, parentPid: 0, uid: 0, name: "", threads: 0, runTimeNs, usedNs: undefined },
+        ...{
+          pid,
+          tgid: words[base + offsets.tgid / 4]!,
+          startBootNs,
+          parentPid: 0,
+          uid: 0,
+          name: "",
+          threads: 0,
+          runTimeNs,
+          usedNs: undefined,
+        },
         ...{ snapshot: 0, execIdLow, execIdHigh },
       };
       this.#rows.set(pid, row);

@@ -7,6 +7,8 @@ import { releaseStartMemory } from "../../lib/sys/start_memory.ts";
 import { Agent, type AgentParts } from "../agent/agent.ts";
 import { Budget } from "../agent/budget.ts";
 import { readBootId, readHostName } from "../agent/host.ts";
+import { HttpMonitor } from "../agent/http/http_monitor.ts";
+import { HttpPrograms } from "../agent/http/http_programs.ts";
 import { Pipeline } from "../agent/pipeline.ts";
 import { builtAbilities, PolicyBook } from "../agent/policy_book.ts";
 import { processCpuProbe } from "../agent/probe/process_cpu.ts";
@@ -61,6 +63,10 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
   const book = new PolicyBook(builtAbilities);
+  const http = new HttpMonitor({
+    open: () => HttpPrograms.open(libbpf, readBuiltFile("bpf/http.bpf.o")),
+    logger,
+  });
   const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds() });
   const pods = watchPods(logger);
   const host = readHostName();
@@ -68,6 +74,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     layout: processLayout,
     book,
     trigger,
+    http,
     probes: [processCpuProbe, threadCountProbe, systemLoadProbe],
     bootId: readBootId(),
     ...{ host, findPod: pods.findPod },
@@ -91,7 +98,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   });
   const agent = new Agent({
     ...place,
-    ...{ clock, snapshots, pipeline, book, trigger, tasks },
+    ...{ clock, snapshots, pipeline, book, http, trigger, tasks },
     problems: () => [...place.problems(), ...pods.problems()],
     budget: new Budget(readUse, clock.bootNs()),
     hostLoad: () => readLoadAverage() ?? 0,
@@ -110,6 +117,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   async function close(): Promise<void> {
     clearTimeout(settled);
     await pods.close();
+    await http.close();
     await snapshots.close();
   }
   return { agent, clock, trigger, tasks, pipeline, close };

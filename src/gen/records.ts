@@ -123,8 +123,8 @@ export const layouts = {
     },
   },
   process_event: {
-    size: 72,
-    layout: "72 bytes: run_time_ns@0:unsigned64 start_boot_ns@8:unsigned64 cgroup_id@16:unsigned64 exec_id@24:unsigned64 pid@32:unsigned32 parent_pid@36:unsigned32 threads@40:unsigned32 unwalked_threads@44:unsigned32 uid@48:unsigned32 torn@52:unsigned32 name@56:text8[16]",
+    size: 80,
+    layout: "80 bytes: run_time_ns@0:unsigned64 start_boot_ns@8:unsigned64 cgroup_id@16:unsigned64 exec_id@24:unsigned64 pid@32:unsigned32 parent_pid@36:unsigned32 threads@40:unsigned32 unwalked_threads@44:unsigned32 uid@48:unsigned32 tgid@52:unsigned32 pad@56:unsigned32 torn@60:unsigned32 name@64:text8[16]",
     offsets: {
       run_time_ns: 0,
       start_boot_ns: 8,
@@ -135,8 +135,10 @@ export const layouts = {
       threads: 40,
       unwalked_threads: 44,
       uid: 48,
-      torn: 52,
-      name: 56,
+      tgid: 52,
+      pad: 56,
+      torn: 60,
+      name: 64,
     },
   },
   sample_key: {
@@ -379,6 +381,7 @@ export interface ProcessEvent {
   threads: number;
   unwalkedThreads: number;
   uid: number;
+  tgid: number;
   torn: number;
   name: string;
 }
@@ -395,8 +398,9 @@ export function decodeProcessEvent(view: DataView, offset: number): ProcessEvent
     threads: view.getUint32(offset + 40, true),
     unwalkedThreads: view.getUint32(offset + 44, true),
     uid: view.getUint32(offset + 48, true),
-    torn: view.getUint32(offset + 52, true),
-    name: decodeText(view, offset + 56, 16),
+    tgid: view.getUint32(offset + 52, true),
+    torn: view.getUint32(offset + 60, true),
+    name: decodeText(view, offset + 64, 16),
   };
 }
 

@@ -6,6 +6,7 @@ export function makeLive(pid: number, process: Partial<LiveProcess["process"]> =
   const row = {
     pid,
     startBootNs,
+    tgid: pid,
     parentPid: 1,
     uid: 0,
     name: "test",

@@ -7,6 +7,7 @@ export const testLayout: ProcessLayout = {
     size: 64,
     runTimeNs: 0,
     startBootNs: 8,
+    tgid: 16,
     execId: 24,
     pid: 32,
     parentPid: 36,

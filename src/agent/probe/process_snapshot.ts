@@ -24,6 +24,7 @@ export const processLayout: ProcessLayout = {
   execId: offsets.exec_id,
   pid: offsets.pid,
   parentPid: offsets.parent_pid,
+  tgid: offsets.tgid,
   threads: offsets.threads,
   uid: offsets.uid,
   name: offsets.name,

@@ -1,0 +1,222 @@
+import type { Logger } from "../../../lib/log.ts";
+import type { Rule } from "../../model/policy.ts";
+import type { LiveProcess } from "../discovery.ts";
+import type { Window } from "../window.ts";
+import type { SeriesWindow } from "../window_set.ts";
+import { HttpPlaces } from "./http_places.ts";
+import { HttpProcess, type HttpSlot } from "./http_process.ts";
+import type { HttpPrograms } from "./http_programs.ts";
+import { readSample } from "./http_sample.ts";
+import { type PendingRequest, PendingRequests } from "./pending_requests.ts";
+import { UriFilters } from "./uri_filters.ts";
+
+/** Requests of all processes that are looked at in a second. */
+const samplesPerSecond = 1024;
+const leastSamples = 16;
+/** Time of a tick for matching samples with regular expressions. */
+const matchBudgetMs = 10;
+
+/** A process and what is counted of it. */
+export interface FollowedProcess {
+  readonly live: LiveProcess;
+  readonly http: HttpProcess;
+  /** Requests in flight when they were last read. */
+  pending: readonly PendingRequest[];
+}
+
+/** The kernel's side while it is loaded. */
+interface Loaded {
+  readonly programs: HttpPrograms;
+  readonly places: HttpPlaces;
+  readonly filters: UriFilters;
+  readonly pending: PendingRequests;
+}
+
+export interface HttpMonitorOptions {
+  /** Loads and attaches the programs. */
+  readonly open: () => Promise<HttpPrograms>;
+  readonly logger: Logger;
+}
+
+/**
+ * Fills the windows of HTTP rules. The programs are loaded when the first process is followed and gone when the last is left:
+ * without HTTP rules nothing of it is in the kernel.
+ */
+export class HttpMonitor {
+  readonly #options: HttpMonitorOptions;
+  readonly #wanted = new Map<string, { live: LiveProcess; series: readonly SeriesWindow[] }>();
+  readonly #followed = new Map<string, FollowedProcess>();
+  readonly #byNumber = new Map<number, FollowedProcess>();
+  #loaded: Loaded | undefined;
+  #transition: Promise<void> | undefined;
+  #problem: string | undefined;
+  #refused = new Map<string, string>();
+  #closed = false;
+
+  constructor(options: HttpMonitorOptions) {
+    this.#options = options;
+  }
+
+  /** Processes that are counted now. */
+  get followed(): Iterable<FollowedProcess> {
+    return this.#followed.values();
+  }
+
+  /** The kernel's side, undefined while it is not loaded. */
+  get places(): HttpPlaces | undefined {
+    return this.#loaded?.places;
+  }
+
+  /** Has these windows of a process filled, in place of those before. None of them: it is left. */
+  follow(live: LiveProcess, series: readonly SeriesWindow[]): void {
+    const { id } = live.process;
+    if (series.length === 0) return this.leave(id);
+    this.#wanted.set(id, { live, series });
+    this.#apply(id);
+    this.#adjust();
+  }
+
+  /** Counts a process no longer. */
+  leave(processId: string): void {
+    if (!this.#wanted.delete(processId)) return;
+    this.#refused.delete(processId);
+    const followed = this.#followed.get(processId);
+    if (followed !== undefined && this.#loaded !== undefined) {
+      this.#followed.delete(processId);
+      this.#byNumber.delete(followed.http.number);
+      this.#loaded.programs.unwatch(followed.live.row.tgid);
+      this.#loaded.pending.forget(followed.live.process.pid);
+      followed.http.close();
+    }
+    if (this.#wanted.size === 0) this.#problem = undefined;
+    this.#adjust();
+  }
+
+  /** Why a window of a process is not filled, undefined when it is. */
+  fault(processId: string, window: Window): string | undefined {
+    return this.#problem ?? this.#refused.get(processId) ??
+      this.#followed.get(processId)?.http.faults.get(window);
+  }
+
+  /** What a cause has to say of how its values were made; `""` when nothing. */
+  describe(processId: string, rule: Rule, second: number): string {
+    return this.#followed.get(processId)?.http.describe(rule, second) ?? "";
+  }
+
+  /** Fills the slot of all windows. */
+  read(slot: HttpSlot): void {
+    if (this.#loaded === undefined || slot.coveredSeconds <= 0) return;
+    this.#takeSamples(this.#loaded);
+    this.#readPending(this.#loaded, ({ http }) => http.judgesPending);
+    let active = 0;
+    for (const { http, pending } of this.#followed.values()) {
+      http.read(slot, pending);
+      if (http.requests > 0) active++;
+    }
+    const budget = Math.max(leastSamples, samplesPerSecond / Math.max(1, active));
+    for (const { http } of this.#followed.values()) {
+      http.limitSamples(http.requests / slot.coveredSeconds, budget);
+    }
+  }
+
+  /** Reads the requests in flight of all processes now, for a report. */
+  readAllPending(): void {
+    if (this.#loaded !== undefined) this.#readPending(this.#loaded, () => true);
+  }
+
+  /** Tries again what this host could not do. */
+  retry(): void {
+    this.#problem = undefined;
+    this.#adjust();
+  }
+
+  /** Takes everything out of the kernel. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#transition;
+    this.#adjust();
+    await this.#transition;
+  }
+
+  #takeSamples({ programs }: Loaded): void {
+    const deadlineMs = performance.now() + matchBudgetMs;
+    let matched = true;
+    programs.samples.drain((view, at) => {
+      const sample = readSample(view, at);
+      matched &&= performance.now() < deadlineMs;
+      this.#byNumber.get(sample.number)?.http.takeSample(sample, matched);
+    });
+  }
+
+  #readPending({ pending }: Loaded, wanted: (process: FollowedProcess) => boolean): void {
+    const all = [...this.#followed.values()].filter(wanted);
+    for (const process of all) process.pending = [];
+    for (const { live } of all) {
+      // A child that is younger may hold what its parent began to handle.
+      for (const [number, list] of pending.read(live.process.pid) ?? []) {
+        const owner = this.#byNumber.get(number);
+        if (owner !== undefined) owner.pending = [...owner.pending, ...list];
+      }
+    }
+  }
+
+  #apply(id: string): void {
+    const wanted = this.#wanted.get(id);
+    if (wanted === undefined || this.#loaded === undefined) return;
+    const { programs, places, filters } = this.#loaded;
+    this.#refused.delete(id);
+    let followed = this.#followed.get(id);
+    if (followed === undefined) {
+      const number = places.open();
+      if (number === undefined) {
+        this.#refused.set(id, "HTTP of 4,096 processes is watched on this host already");
+        return;
+      }
+      followed = { live: wanted.live, http: new HttpProcess(number, places, filters), pending: [] };
+      this.#followed.set(id, followed);
+      this.#byNumber.set(number, followed);
+      followed.http.setSeries(wanted.series);
+      programs.watch(wanted.live.row.tgid, number);
+    } else followed.http.setSeries(wanted.series);
+  }
+
+  /** Loads or unloads the programs, one thing at a time, until what is there is what is wanted. */
+  #adjust(): void {
+    const wanted = this.#wanted.size > 0 && !this.#closed && this.#problem === undefined;
+    if (this.#transition !== undefined || wanted === (this.#loaded !== undefined)) return;
+    this.#transition = (wanted ? this.#load() : this.#unload()).finally(() => {
+      this.#transition = undefined;
+      this.#adjust();
+    });
+  }
+
+  async #load(): Promise<void> {
+    const { logger, open } = this.#options;
+    try {
+      const programs = await open();
+      this.#loaded = {
+        programs,
+        places: new HttpPlaces(programs),
+        filters: new UriFilters(programs.object.map("uris")),
+        pending: new PendingRequests(programs),
+      };
+      for (const id of this.#wanted.keys()) this.#apply(id);
+      logger.info("HTTP is watched", { hook: programs.hook, processes: this.#followed.size });
+    } catch (error) {
+      this.#problem = `HTTP cannot be watched on this host: ${
+        error instanceof Error ? error.message : error
+      }`;
+      logger.error("HTTP cannot be watched", { error });
+    }
+  }
+
+  async #unload(): Promise<void> {
+    const loaded = this.#loaded;
+    this.#loaded = undefined;
+    this.#followed.clear();
+    this.#byNumber.clear();
+    await loaded?.pending.close();
+    await loaded?.programs.close();
+    this.#options.logger.info("HTTP is watched no longer");
+  }
+}

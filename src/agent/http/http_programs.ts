@@ -1,0 +1,139 @@
+import { FeatureProbe } from "../../../lib/bpf/feature.ts";
+import type { Libbpf } from "../../../lib/bpf/libbpf.ts";
+import { attach, type Link } from "../../../lib/bpf/link.ts";
+import type { BpfMap } from "../../../lib/bpf/map.ts";
+import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
+import type { BpfProgram } from "../../../lib/bpf/program.ts";
+import { RingBuffer } from "../../../lib/bpf/ring_buffer.ts";
+import { layouts } from "../../gen/records.ts";
+
+/** Where the programs look: at events of sockets, or at the end of each system call where the kernel has no such events. */
+export type HttpHook = "sockets" | "calls";
+
+const programsOfHook: Readonly<Record<HttpHook, readonly string[]>> = {
+  sockets: ["http_receive", "http_send"],
+  calls: ["http_call_end"],
+};
+const pendingOfHook = { sockets: "pending_of_sockets", calls: "pending_of_inodes" } as const;
+const mapOfHook = { sockets: "sockets", calls: "sockets_by_inode" } as const;
+/** They keep the watch complete, so they are attached before the others. */
+const lifePrograms = ["http_exit", "http_exec", "http_fork"];
+
+/** The kernel's side of HTTP: its programs, attached once, and its maps. */
+export class HttpPrograms {
+  readonly hook: HttpHook;
+  readonly object: BpfObject;
+  /** Samples of requests, struct http_sample_event. */
+  readonly samples: RingBuffer;
+  /** The mapped array of struct http_process_value. */
+  readonly processes: ArrayBuffer;
+  /** The mapped array of struct http_counters_value. */
+  readonly counters: ArrayBuffer;
+  /** For {@linkcode attachToProcess}: writes struct http_pending_event. */
+  readonly pendingProgram: BpfProgram;
+  readonly #filter: Uint32Array<ArrayBuffer>;
+  readonly #generation: Uint32Array<ArrayBuffer>;
+  readonly #pendingRoom: Uint32Array<ArrayBuffer>;
+  readonly #watches: BpfMap;
+  #links: Link[] = [];
+
+  private constructor(object: BpfObject, hook: HttpHook) {
+    this.object = object;
+    this.hook = hook;
+    this.processes = object.map("processes").memory().buffer;
+    this.counters = object.map("counters").memory().buffer;
+    this.pendingProgram = object.program(pendingOfHook[hook]);
+    this.#filter = wordsOf(object, "watch_filter");
+    this.#generation = wordsOf(object, "filter_generation");
+    this.#pendingRoom = wordsOf(object, "pending_room");
+    this.#watches = object.map("watches");
+    this.samples = new RingBuffer(object.map("samples"));
+  }
+
+  /**
+   * Loads and attaches the programs, by the best hook of this kernel unless told.
+   *
+   * @throws {BpfError} when the kernel refuses; nothing stays loaded then.
+   */
+  static async open(
+    libbpf: Libbpf,
+    program: Uint8Array<ArrayBuffer>,
+    hook: HttpHook = bestHook(libbpf),
+  ): Promise<HttpPrograms> {
+    const object = openObject(libbpf, program, { name: "http", layouts });
+    try {
+      const other = hook === "sockets" ? "calls" : "sockets";
+      for (const name of [...programsOfHook[other], pendingOfHook[other]]) object.setAutoload(name, false);
+      object.setAutocreate(mapOfHook[other], false);
+      await object.load();
+    } catch (error) {
+      object.close();
+      throw error;
+    }
+    const programs = new HttpPrograms(object, hook);
+    try {
+      for (const name of [...lifePrograms, ...programsOfHook[hook]]) {
+        programs.#links.push(attach(object.program(name)));
+      }
+      return programs;
+    } catch (error) {
+      await programs.close();
+      throw error;
+    }
+  }
+
+  /** Has the process with this id in the host's pid namespace counted under `number`. @throws {BpfError} when the map is full. */
+  watch(tgid: number, number: number): void {
+    const key = keyOf(tgid);
+    const value = new Uint8Array(new Uint32Array([number, 0]).buffer);
+    if (this.#watches.insert(key, value)) this.#countInFilter(tgid, 1);
+    // A child that is counted as its parent is there already; one that ended just now is not.
+    else this.#watches.replace(key, value);
+  }
+
+  /** Ends what `watch` began. */
+  unwatch(tgid: number): void {
+    if (this.#watches.delete(keyOf(tgid))) this.#countInFilter(tgid, -1);
+  }
+
+  /** Says that counters of URI filters were given away: requests that began before are not counted in them. */
+  outdateFilters(): void {
+    Atomics.add(this.#generation, 0, 1);
+  }
+
+  /** Lets the next reading of requests in flight write so many records. */
+  setPendingRoom(records: number): void {
+    this.#pendingRoom[0] = records;
+  }
+
+  /** Takes the programs off their hooks and frees everything. */
+  async close(): Promise<void> {
+    const links = this.#links;
+    this.#links = [];
+    for (const link of links.reverse()) await link.close();
+    this.samples.close();
+    this.object.close();
+  }
+
+  #countInFilter(tgid: number, one: 1 | -1): void {
+    const word = tgid >>> 2 & this.#filter.length - 1;
+    Atomics.add(this.#filter, word, one << 8 * (tgid & 3));
+  }
+}
+
+function bestHook(libbpf: Libbpf): HttpHook {
+  const probe = new FeatureProbe(libbpf);
+  const missing = ["sock_send_length", "sock_recv_length"].some((name) =>
+    probe.missingTracepoint(name) !== undefined
+  );
+  return missing ? "calls" : "sockets";
+}
+
+function wordsOf(object: BpfObject, variable: string): Uint32Array<ArrayBuffer> {
+  const { buffer, byteOffset, byteLength } = object.variable(variable);
+  return new Uint32Array(buffer, byteOffset, byteLength / 4);
+}
+
+function keyOf(tgid: number): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(new Uint32Array([tgid]).buffer);
+}
