@@ -1,0 +1,86 @@
+import type { CounterCursor } from "../../src/agent/http/counter_cursor.ts";
+import { HttpPlaces, type PlaceCounts, type Role } from "../../src/agent/http/http_places.ts";
+import { type HttpHook, HttpPrograms } from "../../src/agent/http/http_programs.ts";
+import { type PendingRequest, PendingRequests } from "../../src/agent/http/pending_requests.ts";
+import { UriFilters } from "../../src/agent/http/uri_filters.ts";
+import type { UriText } from "../../src/agent/http/uri_trie.ts";
+import { repositoryRoot } from "../../scripts/command.ts";
+import { libbpf } from "./harness.ts";
+
+/** Counts of one kind. */
+export interface Counted {
+  requests: number;
+  errors4xx: number;
+  errors5xx: number;
+  sumNs: number;
+  maxNs: number;
+}
+
+/** The HTTP programs without the agent: watches processes, which all are counted together. */
+export class HttpCounter implements AsyncDisposable {
+  readonly programs: HttpPrograms;
+  readonly places: HttpPlaces;
+  readonly number: number;
+  readonly #filters: UriFilters;
+  readonly #cursors: CounterCursor[];
+  readonly #filterCursors = new Map<string, CounterCursor>();
+  readonly #pending: PendingRequests;
+
+  private constructor(programs: HttpPrograms) {
+    this.programs = programs;
+    this.places = new HttpPlaces(programs);
+    this.number = this.places.open()!;
+    this.#cursors = (["server", "client"] as const).map((role) =>
+      this.places.openCounters(this.number, role)!
+    );
+    this.#filters = new UriFilters(programs.object.map("uris"));
+    this.#pending = new PendingRequests(programs);
+  }
+
+  static async start(hook: HttpHook, pids: readonly number[]): Promise<HttpCounter> {
+    const program = Deno.readFileSync(`${repositoryRoot}/build/bpf/http.bpf.o`);
+    const counter = new HttpCounter(await HttpPrograms.open(libbpf, program, hook));
+    for (const pid of pids) counter.programs.watch(pid, counter.number);
+    return counter;
+  }
+
+  /** Counts requests to these in a role as well, each by its text. */
+  filter(role: Role, ...uris: UriText[]): void {
+    for (const uri of uris) {
+      const filter = this.#filters.open(uri);
+      if (typeof filter === "string") throw new Error(filter);
+      const cursor = this.places.openFilter(this.number, role, filter)!;
+      this.#filterCursors.set(`${uri.kind} ${uri.text}`, cursor);
+    }
+    this.places.setFiltered(this.number, true);
+  }
+
+  /** What was counted in a role since the last call. */
+  take(role: Role = "server"): Counted {
+    return read(this.#cursors[role === "server" ? 0 : 1]!);
+  }
+
+  /** What was counted of one URI since the last call. */
+  takeUri(kind: UriText["kind"], text: string): Counted {
+    return read(this.#filterCursors.get(`${kind} ${text}`)!);
+  }
+
+  counts(): PlaceCounts {
+    return this.places.counts(this.number);
+  }
+
+  /** Requests in flight on a process's sockets. */
+  pending(pid: number): readonly PendingRequest[] {
+    return this.#pending.read(pid)?.get(this.number) ?? [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#pending.close();
+    await this.programs.close();
+  }
+}
+
+function read(cursor: CounterCursor): Counted {
+  const { requests = 0, errors4xx = 0, errors5xx = 0, sumNs = 0, maxNs = 0 } = cursor.read() ?? {};
+  return { requests, errors4xx, errors5xx, sumNs, maxNs };
+}

@@ -1,0 +1,114 @@
+import { repositoryRoot, runCommand } from "../../scripts/command.ts";
+import { listTree } from "./bpf_objects.ts";
+import { findFreePort } from "./free_port.ts";
+import { waitFor } from "./wait.ts";
+
+const programs = `${repositoryRoot}/tests/programs`;
+
+/** A real server that runs on loopback; it is killed when the scope ends, with what it started. */
+export interface HttpServer extends AsyncDisposable {
+  readonly pid: number;
+  readonly port: number;
+  /** Its processes now. */
+  pids(): number[];
+}
+
+/**
+ * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, all else is 200.
+ * `folder` is writable by all.
+ */
+export async function startNginx(folder: string, workers = 1): Promise<HttpServer> {
+  const port = findFreePort();
+  await Deno.writeTextFile(`${folder}/file`, "x".repeat(300_000));
+  await Deno.writeTextFile(
+    `${folder}/nginx.conf`,
+    `daemon off; worker_processes ${workers}; pid ${folder}/pid; error_log ${folder}/error.log;
+events { worker_connections 8192; }
+http {
+  access_log off; sendfile on; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
+  large_client_header_buffers 4 8k; keepalive_requests 1000000;
+  server {
+    listen 127.0.0.1:${port};
+    location = /status/404 { return 404; }
+    location = /status/503 { return 503; }
+    location = /file { root ${folder}; }
+    location / { return 200 "ok"; }
+  }
+}`,
+  );
+  return await start(port, "nginx", ["-c", `${folder}/nginx.conf`, "-p", folder], false);
+}
+
+/** Starts tests/programs/http_raw.py on a TCP port. */
+export async function startPython(
+  kind: "thread" | "fork" | "prefork",
+  family: "tcp4" | "tcp6" | "unix" = "tcp4",
+  path = "",
+): Promise<HttpServer> {
+  const port = findFreePort();
+  const args = [`${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
+  return await start(port, "python3", args);
+}
+
+/** Starts tests/programs/http_server.js. */
+export async function startNode(): Promise<HttpServer> {
+  const port = findFreePort();
+  return await start(port, "node", [`${programs}/http_server.js`, `${port}`]);
+}
+
+/** Builds tests/programs/http_server.go; returns the path. */
+export async function buildGo(folder: string): Promise<string> {
+  const path = `${folder}/http_server`;
+  await runCommand("go", ["build", "-o", path, `${programs}/http_server.go`]);
+  return path;
+}
+
+/** Starts what {@linkcode buildGo} built. */
+export async function startGo(path: string): Promise<HttpServer> {
+  const port = findFreePort();
+  return await start(port, path, ["serve", `${port}`]);
+}
+
+async function start(
+  port: number,
+  command: string,
+  args: readonly string[],
+  says = true,
+): Promise<HttpServer> {
+  const child = new Deno.Command(command, {
+    args: [...args],
+    stdin: "null",
+    stdout: says ? "piped" : "null",
+    stderr: says ? "inherit" : "null",
+  }).spawn();
+  const reader = says ? child.stdout.getReader() : undefined;
+  if (reader !== undefined) await reader.read();
+  else if (await waitFor(() => tryConnect(port), 10) === undefined) {
+    throw new Error(`${command} does not listen`);
+  }
+  return {
+    pid: child.pid,
+    port,
+    pids: () => listTree(child.pid),
+    async [Symbol.asyncDispose]() {
+      for (const pid of listTree(child.pid).reverse()) {
+        try {
+          Deno.kill(pid, "SIGKILL");
+        } catch {
+          // It has ended.
+        }
+      }
+      await child.status;
+      await reader?.cancel();
+    },
+  };
+}
+
+async function tryConnect(port: number): Promise<true | undefined> {
+  try {
+    (await Deno.connect({ port })).close();
+    return true;
+  } catch {
+    return undefined;
+  }
+}
