@@ -38,14 +38,23 @@ struct iovec_of_user {
   __u64 bytes;
 };
 
+/*
+ * Bounds a number so that the verifier of Linux 6.1 sees it: clang would else compare one copy of
+ * it and use another.
+ */
+static __always_inline __u32 at_most(__u32 value, __u32 limit) {
+  asm volatile("" : "+r"(value));
+  if (value > limit)
+    value = limit;
+  asm volatile("" : "+r"(value));
+  return value;
+}
+
 /* Reads the first bytes of a message; false when the memory cannot be read. */
 static __always_inline bool read_head(struct message *message) {
   const struct source *source = &message->source;
-  __u32 wanted = source->bytes, got = 0;
+  __u32 wanted = at_most(source->bytes, HEAD_BYTES), got = 0;
 
-  asm volatile("" : "+r"(wanted));
-  if (wanted > HEAD_BYTES)
-    wanted = HEAD_BYTES;
   if (!source->iovecs) {
     message->head_bytes = wanted;
     return !bpf_probe_read_user(message->head, wanted, (void *)source->buffer);
