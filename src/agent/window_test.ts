@@ -169,3 +169,17 @@ Deno.test("Window.resize() keeps the newest slots when it becomes shorter", () =
 Deno.test("new Window() refuses a length that is no whole number of seconds", () => {
   for (const length of [0, -1, 1.5, NaN]) assert.throws(() => new Window(length), RangeError);
 });
+
+Deno.test("a counted window keeps what a value was made of with its slot, through resize(), and forgets it with the slot", () => {
+  const window = new Window(3, true);
+  window.write(10, 50, false, { requests: 4, errors: 2, pending: 1 });
+  window.resize(5);
+  assert.deepEqual(window.slots(11, 3), [
+    { state: "empty", value: 0 },
+    { state: "value", value: 50, counts: { requests: 4, errors: 2, pending: 1 } },
+    { state: "empty", value: 0 },
+  ]);
+  window.advance(15);
+  assert.ok(window.slots(15, 5).every(({ counts }) => counts === undefined));
+  assert.equal(window.bytes, 85);
+});

@@ -7,6 +7,7 @@ import { readSmallFile } from "../../lib/procfs/small_file.ts";
 import { dayToPixels } from "./day_to_pixels.ts";
 import { executableCost } from "./executable_cost.ts";
 import type { Figure, FigureRow } from "./figure.ts";
+import { httpCost } from "./http_cost.ts";
 import { ingestRate } from "./ingest_rate.ts";
 import { profileTruth } from "./profile_truth.ts";
 import { profilingThroughput } from "./profiling_throughput.ts";
@@ -21,6 +22,7 @@ const figures: readonly Figure[] = [
   triggerLag,
   profilingThroughput,
   profileTruth,
+  httpCost,
   ingestRate,
   dayToPixels,
   uiWait,
