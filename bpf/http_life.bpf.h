@@ -80,7 +80,7 @@ static __always_inline void write_pending(struct seq_file *seq,
  *
  * Hook: iter/task_file of one process, by user space, once a second.
  *
- * Cost: 0.1 us an open file.
+ * Cost: 1 to 3 us an open file.
  */
 SEC("iter/task_file")
 int pending_of_sockets(struct bpf_iter__task_file *context) {

@@ -33,7 +33,9 @@ export class BpfIterator {
     const fd = this.#link.libbpf.symbols.bpf_iter_create(this.#link.fd);
     if (fd < 0) throw new BpfError("create an iterator", fd);
     try {
-      return this.#buffer.subarray(0, this.#readAll(fd));
+      // Reading may have replaced the buffer.
+      const bytes = this.#readAll(fd);
+      return this.#buffer.subarray(0, bytes);
     } finally {
       libc().close(fd);
     }

@@ -119,6 +119,30 @@ for (const hook of hooks) {
       });
     }));
 
+  Deno.test(`http does not count what a child of a watched process does as another program, by ${hook}`, () =>
+    withoutLeaks(libbpf, async () => {
+      await using server = await startPython("thread");
+      const script = "echo ready; read line; curl -s http://127.0.0.1:$0/; echo; read line";
+      const shell = new Deno.Command("sh", {
+        args: ["-c", script, `${server.port}`],
+        stdin: "piped",
+        stdout: "piped",
+      }).spawn();
+      const lines = shell.stdout.pipeThrough(new TextDecoderStream()).getReader();
+      const input = shell.stdin.getWriter();
+      assert.match((await lines.read()).value!, /ready/);
+      {
+        await using counter = await HttpCounter.start(hook, [shell.pid]);
+        await input.write(new TextEncoder().encode("go\n"));
+        assert.match((await lines.read()).value!, /ok/);
+        assert.equal(counter.take("client").requests, 0);
+        assert.equal(counter.counts().connections.client[0], 0);
+      }
+      await input.close();
+      await lines.cancel();
+      await shell.status;
+    }));
+
   Deno.test(`http takes the time between request and response to 2 % or 0.2 ms, by ${hook}`, () =>
     withoutLeaks(libbpf, async () => {
       const server = await startPython("thread");

@@ -153,7 +153,7 @@ export class HttpMonitor {
     for (const process of all) process.pending = [];
     for (const { live } of all) {
       // A child that is younger may hold what its parent began to handle.
-      for (const [number, list] of pending.read(live.process.pid) ?? []) {
+      for (const [number, list] of pending.read(live.process.pid)) {
         const owner = this.#byNumber.get(number);
         if (owner !== undefined) owner.pending = [...owner.pending, ...list];
       }

@@ -1,8 +1,9 @@
 import { BpfError } from "../../../lib/bpf/error.ts";
 import { BpfIterator } from "../../../lib/bpf/iterator.ts";
 import { attachToProcess, type Link } from "../../../lib/bpf/link.ts";
-import { decodeHttpPendingEvent, layouts } from "../../gen/records.ts";
+import { layouts } from "../../gen/records.ts";
 import type { HttpPrograms } from "./http_programs.ts";
+import { maxUriMatches } from "./uri_trie.ts";
 
 /** A request that has not been answered. */
 export interface PendingRequest {
@@ -14,9 +15,11 @@ export interface PendingRequest {
 }
 
 const { size, offsets } = layouts.http_pending_event;
-const matches = 8;
 /** Most records of one reading. */
-const room = 32_768;
+const room = 4096;
+
+/** A reading that took long is not repeated before so many times that: 2 % of a core. */
+const restFactor = 50;
 
 /** Most processes whose requests in flight are read: each holds an fd. */
 export const maxPendingProcesses = 256;
@@ -24,12 +27,12 @@ export const maxPendingProcesses = 256;
 /**
  * Reads which requests are in flight in a process.
  *
- * Source: an iterator over the process's open files, so that what was closed is not listed. 0.1 µs a file.
- * Limits: 32,768 requests a reading, 256 processes.
+ * Source: an iterator over the process's open files, so that what was closed is not listed; 1 to 3 µs a file.
+ * Limits: 4,096 requests a reading, 256 processes; one with many open files is not read every second.
  */
 export class PendingRequests {
   readonly #programs: HttpPrograms;
-  readonly #links = new Map<number, { link: Link; iterator: BpfIterator }>();
+  readonly #links = new Map<number, { link: Link; iterator: BpfIterator; notBeforeMs: number }>();
 
   constructor(programs: HttpPrograms) {
     this.#programs = programs;
@@ -37,30 +40,30 @@ export class PendingRequests {
 
   /**
    * Returns the requests in flight on the sockets of a process, by the number of the process that began to handle them;
-   * undefined beyond the limit of processes. None once it has ended.
+   * none once it has ended, beyond the limit of processes, and while a costly reading is not to be repeated.
    */
-  read(pid: number): Map<number, PendingRequest[]> | undefined {
+  read(pid: number): Map<number, PendingRequest[]> {
     const found = new Map<number, PendingRequest[]>();
-    const iterator = this.#open(pid);
-    if (iterator === undefined) return this.#links.size >= maxPendingProcesses ? undefined : found;
+    const open = this.#open(pid);
+    const startMs = performance.now();
+    if (open === undefined || startMs < open.notBeforeMs) return found;
     this.#programs.setPendingRoom(room);
-    const records = iterator.read();
+    const records = open.iterator.read();
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
     const seen = new Set<number>();
     for (let at = 0; at + size <= records.length; at += size) {
-      const { startBootNs, number, role } = decodeHttpPendingEvent(view, at);
+      const startBootNs = Number(view.getBigUint64(at + offsets.start_boot_ns, true));
       // One socket under several fds.
       if (seen.has(startBootNs)) continue;
       seen.add(startBootNs);
-      const counters: number[] = [];
-      for (let match = 0; match < matches; match++) {
-        const index = view.getUint16(at + offsets.counters + 2 * match, true);
-        if (index !== 0) counters.push(index);
-      }
-      const list = found.get(number) ?? [];
-      list.push({ startBootNs, role, counters });
-      found.set(number, list);
+      const number = view.getUint32(at + offsets.number, true);
+      const role = view.getUint32(at + offsets.role, true);
+      const list = found.get(number);
+      const request = { startBootNs, role, counters: readCounters(view, at) };
+      if (list === undefined) found.set(number, [request]);
+      else list.push(request);
     }
+    open.notBeforeMs = startMs + restFactor * (performance.now() - startMs) - 1000;
     return found;
   }
 
@@ -77,18 +80,29 @@ export class PendingRequests {
     for (const { link } of open) await link.close();
   }
 
-  #open(pid: number): BpfIterator | undefined {
-    const open = this.#links.get(pid);
-    if (open !== undefined) return open.iterator;
-    if (this.#links.size >= maxPendingProcesses) return undefined;
+  #open(pid: number) {
+    const known = this.#links.get(pid);
+    if (known !== undefined || this.#links.size >= maxPendingProcesses) return known;
     try {
       const link = attachToProcess(this.#programs.pendingProgram, pid);
-      const iterator = new BpfIterator(link);
-      this.#links.set(pid, { link, iterator });
-      return iterator;
+      const open = { link, iterator: new BpfIterator(link), notBeforeMs: 0 };
+      this.#links.set(pid, open);
+      return open;
     } catch (error) {
       if (error instanceof BpfError) return undefined;
       throw error;
     }
   }
+}
+
+const noCounters: readonly number[] = [];
+
+function readCounters(view: DataView, at: number): readonly number[] {
+  if (view.getUint16(at + offsets.counters, true) === 0) return noCounters;
+  const counters: number[] = [];
+  for (let match = 0; match < maxUriMatches; match++) {
+    const index = view.getUint16(at + offsets.counters + 2 * match, true);
+    if (index !== 0) counters.push(index);
+  }
+  return counters;
 }
