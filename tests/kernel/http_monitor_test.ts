@@ -50,7 +50,7 @@ Deno.test("HttpMonitor fills the windows of every kind of rule with what the cli
     for (let time = 0; time < 5; time++) await client.get("/delay/40");
     await sleep(50);
     monitor.read({ second: 100, coveredSeconds: 1, atBootNs: bootNs() });
-    const slot = ([{ window }]: SeriesWindow[]) => window.slots(100, 1)[0]!;
+    const slot = ([series]: SeriesWindow[]) => series!.window.slots(100, 1)[0]!;
     assert.deepEqual(slot(rate), {
       ...{
         state: "value",

@@ -50,10 +50,17 @@ export async function startPython(
   return await start(port, "python3", args);
 }
 
-/** Starts tests/programs/http_server.js. */
+const nodeServer = `require("node:http").createServer((request, response) => {
+  const status = /^\\/status\\/(\\d+)/.exec(request.url);
+  request.resume().on("end", () => {
+    response.writeHead(status === null ? 200 : Number(status[1])).end("ok");
+  });
+}).listen(Number(process.argv[1]), "127.0.0.1", () => console.log("ready"))`;
+
+/** Starts a server of Node's: /status/N answers with that status, all else with 200. */
 export async function startNode(): Promise<HttpServer> {
   const port = findFreePort();
-  return await start(port, "node", [`${programs}/http_server.js`, `${port}`]);
+  return await start(port, "node", ["-e", nodeServer, `${port}`]);
 }
 
 /** Builds tests/programs/http_server.go; returns the path. */
