@@ -25,7 +25,7 @@ const deno = `${repositoryRoot}/scripts/deno`;
 const results = `${repositoryRoot}/test-results`;
 const executable = `${repositoryRoot}/dist/stakeout`;
 const folders = [
-  ["kernel", 180],
+  ["kernel", 300],
   ["cli", 180],
   ["fault", 150],
   ["system", 400],

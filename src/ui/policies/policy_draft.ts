@@ -101,8 +101,12 @@ export function newRule(metric: MetricName): RuleDraft {
     process_cpu: "80%",
     process_thread_count: "500",
     system_load: "8",
+    http_request_rate: "1000",
     http_error_rate: "5%",
     http_avg_response_time: "500ms",
+    http_p50_response_time: "500ms",
+    http_p95_response_time: "1s",
+    http_p99_response_time: "2s",
   }[metric];
   const none = { uriKind: "", uri: "", includePending: false } as const;
   return {
