@@ -14,10 +14,10 @@ struct process_event {
   __u32 threads;
   __u32 unwalked_threads; /* of `threads`, those that run_time_ns lacks */
   __u32 uid;              /* real, in the initial user namespace */
-  __u32 tgid;             /* thread group id in the host's pid namespace */
-  __u32 pad;
   __u32
       torn; /* 1 when threads ended at every try to count: run_time_ns may lack or repeat theirs */
+  __u32 tgid; /* thread group id in the host's pid namespace */
+  __u32 pad;
   char name[16];
 };
 

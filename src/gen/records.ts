@@ -124,7 +124,7 @@ export const layouts = {
   },
   process_event: {
     size: 80,
-    layout: "80 bytes: run_time_ns@0:unsigned64 start_boot_ns@8:unsigned64 cgroup_id@16:unsigned64 exec_id@24:unsigned64 pid@32:unsigned32 parent_pid@36:unsigned32 threads@40:unsigned32 unwalked_threads@44:unsigned32 uid@48:unsigned32 tgid@52:unsigned32 pad@56:unsigned32 torn@60:unsigned32 name@64:text8[16]",
+    layout: "80 bytes: run_time_ns@0:unsigned64 start_boot_ns@8:unsigned64 cgroup_id@16:unsigned64 exec_id@24:unsigned64 pid@32:unsigned32 parent_pid@36:unsigned32 threads@40:unsigned32 unwalked_threads@44:unsigned32 uid@48:unsigned32 torn@52:unsigned32 tgid@56:unsigned32 pad@60:unsigned32 name@64:text8[16]",
     offsets: {
       run_time_ns: 0,
       start_boot_ns: 8,
@@ -135,9 +135,9 @@ export const layouts = {
       threads: 40,
       unwalked_threads: 44,
       uid: 48,
-      tgid: 52,
-      pad: 56,
-      torn: 60,
+      torn: 52,
+      tgid: 56,
+      pad: 60,
       name: 64,
     },
   },
@@ -381,8 +381,8 @@ export interface ProcessEvent {
   threads: number;
   unwalkedThreads: number;
   uid: number;
-  tgid: number;
   torn: number;
+  tgid: number;
   name: string;
 }
 
@@ -398,8 +398,8 @@ export function decodeProcessEvent(view: DataView, offset: number): ProcessEvent
     threads: view.getUint32(offset + 40, true),
     unwalkedThreads: view.getUint32(offset + 44, true),
     uid: view.getUint32(offset + 48, true),
-    tgid: view.getUint32(offset + 52, true),
-    torn: view.getUint32(offset + 60, true),
+    torn: view.getUint32(offset + 52, true),
+    tgid: view.getUint32(offset + 56, true),
     name: decodeText(view, offset + 64, 16),
   };
 }

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { repositoryRoot } from "../../scripts/command.ts";
 import { bootNs } from "../../lib/sys/kernel_clock.ts";
 import type { HttpHook } from "../../src/agent/http/http_programs.ts";
+import { startDialogue } from "../support/dialogue.ts";
 import { getRequest, RawConnection } from "../support/http_clients.ts";
 import { startNginx, startPython } from "../support/http_servers.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
@@ -91,19 +92,14 @@ for (const hook of hooks) {
 Deno.test("http holds 9,000 connections in under 750 bytes each, and lists the 4,096 requests in flight that it may", () =>
   withoutLeaks(libbpf, async () => {
     const pairs = 4_500;
-    const child = new Deno.Command("python3", {
-      args: [`${repositoryRoot}/tests/programs/http_pairs.py`, `${pairs}`],
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-    const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    const input = child.stdin.getWriter();
-    assert.match((await lines.read()).value!, /ready/);
+    const program = `${repositoryRoot}/tests/programs/http_pairs.py`;
+    await using child = startDialogue("python3", [program, `${pairs}`]);
+    await child.expect("ready");
     {
       await using counter = await HttpCounter.start("sockets", [child.pid]);
       const before = kernelMemoryBytes();
-      await input.write(new TextEncoder().encode("go\n"));
-      assert.match((await lines.read()).value!, /done/);
+      await child.say("go");
+      await child.expect("done");
       const perSocket = (kernelMemoryBytes() - before) / (2 * pairs);
       // Other processes come and go meanwhile.
       assert.ok(perSocket < 750, `${perSocket} bytes`);
@@ -111,9 +107,6 @@ Deno.test("http holds 9,000 connections in under 750 bytes each, and lists the 4
       assert.equal(pending.length, 4096);
       assert.equal(new Set(pending.map(({ startBootNs }) => startBootNs)).size, 4096);
     }
-    await input.close();
-    await lines.cancel();
-    await child.status;
   }));
 
 /** Memory of the kernel's small objects. */

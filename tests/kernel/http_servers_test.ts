@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { HttpHook } from "../../src/agent/http/http_programs.ts";
+import { startDialogue } from "../support/dialogue.ts";
 import { runAb, runCurl, runWrk } from "../support/http_clients.ts";
 import { buildGo, startGo, startNginx, startNode } from "../support/http_servers.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
@@ -69,25 +70,17 @@ for (const hook of hooks) {
         await runCurl("-H", "Expect: 100-continue", "-d", `@${folder.path}/body`, `${url}/status/404`);
         assert.deepEqual(errorsOf(counter), [1009 + 307 + 211 + 1, 1, 307]);
       }
-      const child = new Deno.Command(program, {
-        args: ["get", "1013", `http://127.0.0.1:${node.port}/status/502`],
-        stdin: "piped",
-        stdout: "piped",
-      }).spawn();
-      const lines = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-      const input = child.stdin.getWriter();
-      assert.match((await lines.read()).value!, /ready/);
+      const url = `http://127.0.0.1:${node.port}/status/502`;
+      await using client = startDialogue(program, ["get", "1013", url]);
+      await client.expect("ready");
       {
-        await using counter = await HttpCounter.start(hook, [child.pid]);
-        await input.write(new TextEncoder().encode("go\n"));
-        assert.match((await lines.read()).value!, /done/);
+        await using counter = await HttpCounter.start(hook, [client.pid]);
+        await client.say("go");
+        await client.expect("done");
         const { requests, errors5xx } = counter.take("client");
         assert.deepEqual([requests, errors5xx], [1013, 1013]);
         assert.equal(counter.take("server").requests, 0);
       }
-      await input.close();
-      await lines.cancel();
-      await child.status;
     }));
 }
 

@@ -41,6 +41,7 @@ Deno.test("the generated decoders read every field of every record where the C c
         unwalkedThreads: 8,
         uid: 9,
         torn: 10,
+        tgid: 11,
         name: "fifteen letters",
       },
       { kind: 11, tgid: 12, tid: 13, name: "tést" },
@@ -71,7 +72,7 @@ Deno.test("openObject() refuses an object when a record's layout is not the one 
     for (const wrong of [{ process_event: { layout: moved } }, {}]) {
       assert.throws(
         () => openObject(libbpf, processBytes, { name: "process", layouts: wrong }),
-        /Cannot use process: its process_event has 72 bytes: .*deno task gen/,
+        /Cannot use process: its process_event has 80 bytes: .*deno task gen/,
       );
     }
     await Promise.resolve();

@@ -35,6 +35,7 @@ int send_all(void *context) {
       .unwalked_threads = 8,
       .uid = 9,
       .torn = 10,
+      .tgid = 11,
       .name = "fifteen letters",
   };
   struct thread_event thread = {.kind = 11, .tgid = 12, .tid = 13, .name = "t\xc3\xa9st"};
