@@ -65,7 +65,7 @@ async function tryHttp(libbpf: Libbpf): Promise<Check> {
       fix: "use Linux 6.3 or newer where HTTP rules matter",
     };
   } catch (error) {
-    return { ...toCheck("HTTP", "no HTTP rule can be judged", error), level: "limited" };
+    return failCheck({ name: "HTTP", level: "limited", without: "no HTTP rule can be judged" }, error);
   }
 }
 
@@ -85,7 +85,10 @@ async function tryHook(libbpf: Libbpf, hook: Hook): Promise<Check> {
   }
 }
 
-function failCheck({ name, level, without }: Hook, error: unknown): Check {
+function failCheck(
+  { name, level, without }: Pick<Hook, "name" | "level" | "without">,
+  error: unknown,
+): Check {
   if (error instanceof NotSupportedError) {
     return { name, level, message: `needs ${error.needs}: ${without}`, fix: error.fix };
   }
