@@ -36,6 +36,7 @@ const topics: Readonly<Record<ReportItem["kind"], ChangeTopic>> = {
   task: "tasks",
   profile: "profiles",
   refusal: "tasks",
+  http: "http",
 };
 
 /** What agents call: policies and commands down, records up. */

@@ -6,6 +6,7 @@ import { systemClock } from "../../lib/clock.ts";
 import {
   AgentService,
   AgentStatusSchema,
+  HttpTrafficSchema,
   PolicySetSchema,
   type WatchResponse,
 } from "../gen/stakeout/v1/agent_service_pb.ts";
@@ -233,4 +234,49 @@ Deno.test("getPolicy() joins agents' answers, values and trips", async () => {
   assert.deepEqual(versions.map(({ version, change }) => [version, change]), [[1, "created"]]);
   const check = await policies.checkPolicy({ source: hotPolicy.replace("80%", "0%") });
   assert.deepEqual([check.problems.length, check.problems[0]?.path], [1, "rules[0].threshold"]);
+});
+
+Deno.test("HTTP of a process arrives with its page, its paths with the check of a policy, and its news in the feed", async () => {
+  await using test = await startTestBackend();
+  const agent = test.client(AgentService, testTokens.agent);
+  const query = test.client(QueryService, testTokens.viewer);
+  await agent.report({ agent: sampleAgent(), records: [sampleInventory(1, 3)] });
+  const ending = new AbortController();
+  const changes = query.watchChanges({}, { signal: ending.signal })[Symbol.asyncIterator]();
+  const first = changes.next();
+  const startUnixMs = BigInt(systemClock.nowUnixMs() - 10_000);
+  const paths = [{ path: "/api/pay", requests: 29n, errors5xx: 7n, meanMs: 12, maxMs: 40 }];
+  const processes = [{
+    processId: "p-0",
+    requests: 29n,
+    errors5xx: 7n,
+    inFlight: 2,
+    connections: { http: 3n },
+    paths,
+  }];
+  const record = sampleTask(2);
+  record.body = { case: "http", value: create(HttpTrafficSchema, { startUnixMs, seconds: 10, processes }) };
+  const broken = sampleTask(3);
+  const tooMany = Array.from({ length: 66 }, (_, index) => ({ path: `/${index}` }));
+  broken.body = {
+    case: "http",
+    value: create(HttpTrafficSchema, { startUnixMs, seconds: 10, processes: [{ paths: tooMany }] }),
+  };
+  // The feed is open once the first answer of this is there.
+  await query.getOverview({});
+  const { refusals } = await agent.report({ agent: sampleAgent(), records: [record, broken] });
+  assert.deepEqual(refusals.map(({ reason }) => reason), ["too many paths of a process"]);
+  assert.ok((await first).value?.topics.includes("http"));
+  ending.abort();
+  await assert.rejects(changes.next(), hasCode(Code.Canceled));
+  const { http } = await query.getProcess({ id: "p-0" });
+  assert.deepEqual(http.map((side) => [side.seconds, side.http?.requests, side.http?.inFlight]), [[
+    10,
+    29n,
+    2,
+  ]]);
+  assert.deepEqual((await query.getProcess({ id: "p-1" })).http, []);
+  const policies = test.client(PolicyService, testTokens.editor);
+  const check = await policies.checkPolicy({ source: hotPolicy });
+  assert.deepEqual(check.paths.map(({ path, requests }) => [path, requests]), [["/api/pay", 29n]]);
 });

@@ -1,5 +1,5 @@
 /** What may have changed, as the wire names it. */
-export type ChangeTopic = "agents" | "inventory" | "metrics" | "policies" | "tasks" | "profiles";
+export type ChangeTopic = "agents" | "inventory" | "metrics" | "policies" | "tasks" | "profiles" | "http";
 
 export interface Changes {
   readonly topics: ReadonlySet<ChangeTopic>;

@@ -7,11 +7,13 @@ import type {
   ListPoliciesRequest,
   ListPoliciesResponseSchema,
   PolicyAgentStateSchema,
+  PolicyValueSchema,
 } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { ProcessSchema } from "../gen/stakeout/v1/process_pb.ts";
 import { metrics } from "../model/metric.ts";
 import { type Policy, ruleUris } from "../model/policy.ts";
 import { parsePolicies } from "../model/policy_file.ts";
+import { seriesVariant } from "../model/series.ts";
 import type { AgentDirectory } from "./agent_directory.ts";
 import type { BookEntry, PolicyBook } from "./policy_book.ts";
 import type { Store, StoredPolicyVersion, StoredProcess } from "./store/store.ts";
@@ -158,17 +160,20 @@ export class PolicyPages {
         ruleUris(rule).map((uri) => {
           const processId = metrics[rule.metric].scope === "host" ? "" : row.id;
           const { metric, threshold } = rule;
-          return { row, agentId: row.agentId, processId, metric, uri, threshold };
+          const variant = seriesVariant(rule);
+          return { row, agentId: row.agentId, processId, metric, uri, variant, threshold };
         })
       )
     ).slice(0, valuesListed);
-    const keys = wanted.map(({ agentId, processId, metric, uri }) => ({ agentId, processId, metric, uri }));
-    const values = await this.#store.newestValues(keys, this.#clock.nowUnixMs());
-    const byProcess = new Map<string, { metric: string; uri: string; value: number; threshold: number }[]>();
-    wanted.forEach(({ row, metric, uri, threshold }, index) => {
+    const values = await this.#store.newestValues(
+      wanted.map(({ row: _row, threshold: _threshold, ...key }) => key),
+      this.#clock.nowUnixMs(),
+    );
+    const byProcess = new Map<string, MessageInitShape<typeof PolicyValueSchema>[]>();
+    wanted.forEach(({ row, metric, uri, variant, threshold }, index) => {
       const value = values[index];
       if (value === undefined) return;
-      byProcess.set(row.id, [...byProcess.get(row.id) ?? [], { metric, uri, value, threshold }]);
+      byProcess.set(row.id, [...byProcess.get(row.id) ?? [], { metric, uri, variant, value, threshold }]);
     });
     return rows.map((row) => ({
       process: fromBinary(ProcessSchema, row.data),

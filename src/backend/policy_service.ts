@@ -8,6 +8,7 @@ import { parsePolicies, type PolicyDocument, type Problem, setPaused } from "../
 import type { AgentDirectory } from "./agent_directory.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import type { PolicyBook } from "./policy_book.ts";
+import { listSeenPaths } from "./http_summary.ts";
 import { PolicyPages } from "./policy_pages.ts";
 import type { PolicyChange, Store } from "./store/store.ts";
 import { toWirePolicy } from "./wire.ts";
@@ -21,6 +22,9 @@ export interface PolicyServiceOptions {
 }
 
 const matchesListed = 20;
+/** Whose paths are offered. */
+const matchesSearched = 200;
+const httpRecords = 400;
 
 /** Policies for people and scripts. */
 export function createPolicyService(options: PolicyServiceOptions): ServiceImpl<typeof PolicyService> {
@@ -50,12 +54,14 @@ export function createPolicyService(options: PolicyServiceOptions): ServiceImpl<
       const target = documents[0]?.policy.target;
       const found = target === undefined
         ? { rows: [], total: 0 }
-        : await store.matchProcesses(target, matchesListed);
+        : await store.matchProcesses(target, matchesSearched);
+      const http = await store.listHttp(found.rows.map(({ id }) => id), httpRecords);
       return {
         problems: problems.map(toWireProblem),
         names: documents.map(({ policy }) => policy.name),
         matchedProcesses: found.total,
-        matches: found.rows.map(({ data }) => fromBinary(ProcessSchema, data)),
+        matches: found.rows.slice(0, matchesListed).map(({ data }) => fromBinary(ProcessSchema, data)),
+        paths: listSeenPaths(http),
       };
     },
 

@@ -5,10 +5,12 @@ import type { GetOverviewResponseSchema, QueryService } from "../gen/stakeout/v1
 import { RefusalSchema, TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
 import { metrics } from "../model/metric.ts";
 import { ruleUris } from "../model/policy.ts";
+import { seriesVariant } from "../model/series.ts";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { AgentDirectory } from "./agent_directory.ts";
 import type { ChangeFeed } from "./change_feed.ts";
 import { delay } from "./delay.ts";
+import { sumUpHttp } from "./http_summary.ts";
 import type { PolicyBook } from "./policy_book.ts";
 import { peerKey } from "./request_gate.ts";
 import type { RetentionLimits } from "./store/retention.ts";
@@ -32,6 +34,8 @@ const streamsPerPeer = 32;
 const streamsInAll = 512;
 const seriesPerQuery = 32;
 const pointsPerSeries = 2_000;
+/** Five minutes of both sides of a process, twice over. */
+const httpRecords = 120;
 const orders: ReadonlySet<string> = new Set(["cpu", "service", "name", "pid", "threads"]);
 
 /** Reads for the UI and the command line. */
@@ -123,10 +127,11 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
         throw new ConnectError("No such process; it may have ended longer ago than is kept", Code.NotFound);
       }
       const page = { processId: id, fromMs: 0, toMs: Number.MAX_SAFE_INTEGER, offset: 0, limit: 100 };
-      const [series, tasks, refusals] = await Promise.all([
+      const [series, tasks, refusals, http] = await Promise.all([
         store.listSeries(row.agentId, id),
         store.listTasks(page),
         store.listRefusals(100, id),
+        store.listHttp([id], httpRecords),
       ]);
       return {
         summary: toProcessSummary(row, agents),
@@ -134,6 +139,7 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
         rules: agents.policiesOf(row.agentId, id).flatMap((policy) => readRuleLines(policy)),
         tasks: tasks.tasks.map((data) => fromBinary(TaskSchema, data)),
         refusals: refusals.map((data) => fromBinary(RefusalSchema, data)),
+        http: sumUpHttp(http),
       };
     },
 
@@ -191,6 +197,7 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
         rule: index,
         metric: metrics[rule.metric].name,
         uri,
+        variant: seriesVariant(rule),
         threshold: rule.threshold,
         periodSeconds: rule.periodSeconds,
         count: rule.count,

@@ -1,13 +1,21 @@
 import { toBinary } from "@bufbuild/protobuf";
 import {
   AgentStatusSchema,
+  type HttpTraffic,
   type InventoryDelta,
   type MetricColumns,
+  ProcessHttpSchema,
   type Record as ReportRecord,
 } from "../gen/stakeout/v1/agent_service_pb.ts";
 import { type Process, ProcessSchema } from "../gen/stakeout/v1/process_pb.ts";
 import { type ProfileChunk, ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
-import { type Refusal, RefusalSchema, type Task, TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
+import {
+  type Cause,
+  type Refusal,
+  RefusalSchema,
+  type Task,
+  TaskSchema,
+} from "../gen/stakeout/v1/task_pb.ts";
 import { reportLimits as limits } from "./report_limits.ts";
 import type { ProcessRow, ReportItem } from "./store/store.ts";
 
@@ -42,6 +50,8 @@ export function readRecord({ body }: ReportRecord, context: ReportContext): Repo
       return readChunk(body.value, context);
     case "refusal":
       return readRefusal(body.value, context);
+    case "http":
+      return readHttp(body.value, context);
     default:
       throw new RecordRefusedError("unknown kind of record; the server may be older than the agent");
   }
@@ -86,10 +96,11 @@ function readMetrics(columns: MetricColumns, context: ReportContext): ReportItem
     "columns differ in length",
   );
   need(states.every((state) => state <= 2), "unknown state of a slot");
-  for (const { processId, metric, uri } of series) {
+  for (const { processId, metric, uri, variant } of series) {
     needText(processId, limits.idBytes, "process id");
     need(/^[a-z0-9_]{1,64}$/.test(metric), "metric name is not one");
     needText(uri, limits.nameBytes, "URI of a series");
+    needText(variant, limits.idBytes, "variant of a series");
   }
   const floats = Float32Array.from(values);
   need(floats.every(Number.isFinite), "a value is not a number");
@@ -97,7 +108,7 @@ function readMetrics(columns: MetricColumns, context: ReportContext): ReportItem
     kind: "metrics",
     startSecond: Math.round(readTime(columns.startUnixMs, context) / 1000),
     seconds,
-    series: series.map(({ processId, metric, uri }) => ({ processId, metric, uri })),
+    series: series.map(({ processId, metric, uri, variant }) => ({ processId, metric, uri, variant })),
     values: floats,
     states,
   };
@@ -107,7 +118,7 @@ function readTask(task: Task, context: ReportContext): ReportItem {
   needTaskId(task.id);
   need(task.agentId === context.agentId, "task of another agent");
   need(task.processIds.length <= limits.taskProcesses, "too many processes in a task");
-  need((task.cause?.slots.length ?? 0) <= limits.causeSlots, "too many slots in a cause");
+  checkCause(task.cause);
   const { processIds, services, instances, pids, exes, policy, host, message } = task;
   const lists = [services, instances, pids, exes];
   need(lists.every((list) => list.length === processIds.length), "lists of a task differ in length");
@@ -157,7 +168,7 @@ function readRefusal(refusal: Refusal, context: ReportContext): ReportItem {
     needText(text, limits.nameBytes, "name in a refusal");
   }
   needText(message, limits.messageBytes, "message of a refusal");
-  need((refusal.cause?.slots.length ?? 0) <= limits.causeSlots, "too many slots in a cause");
+  checkCause(refusal.cause);
   return {
     kind: "refusal",
     policy,
@@ -167,6 +178,36 @@ function readRefusal(refusal: Refusal, context: ReportContext): ReportItem {
     lastMs: readTime(refusal.lastAtUnixMs, context),
     data: toBinary(RefusalSchema, refusal),
   };
+}
+
+function readHttp(traffic: HttpTraffic, context: ReportContext): ReportItem {
+  const { seconds, processes } = traffic;
+  need(seconds >= 1 && seconds <= limits.secondsPerColumn, "number of seconds out of range");
+  need(processes.length <= limits.httpProcesses, "too many processes");
+  for (const { processId, paths } of processes) {
+    needText(processId, limits.idBytes, "process id");
+    need(paths.length <= limits.httpPaths, "too many paths of a process");
+    for (const { path } of paths) needText(path, limits.nameBytes, "path of a request");
+    need(paths.every(({ meanMs, maxMs }) => Number.isFinite(meanMs + maxMs)), "a latency is not a number");
+  }
+  return {
+    kind: "http",
+    startMs: readTime(traffic.startUnixMs, context),
+    seconds,
+    processes: processes.map((process) => ({
+      id: process.processId,
+      client: process.client,
+      data: toBinary(ProcessHttpSchema, process),
+    })),
+  };
+}
+
+function checkCause(cause: Cause | undefined): void {
+  if (cause === undefined) return;
+  need(cause.slots.length <= limits.causeSlots, "too many slots in a cause");
+  needText(cause.uri, limits.nameBytes, "URI of a cause");
+  needText(cause.variant, limits.idBytes, "variant of a cause");
+  needText(cause.note, limits.messageBytes, "note of a cause");
 }
 
 /** A time that can be true: not more than an hour ahead of this clock, nor older than anything kept. */

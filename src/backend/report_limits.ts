@@ -16,6 +16,8 @@ export const reportLimits = {
   taskProcesses: 2,
   matches: 4_096,
   problems: 100,
+  httpProcesses: 8_192,
+  httpPaths: 65,
   futureMs: 3_600_000,
   pastMs: 30 * 86_400_000,
 } as const;

@@ -80,6 +80,7 @@ function makeReport(host: number, startSecond: number, sequence: number): Report
           processId: `process-${host}-${index}`,
           metric: "process_cpu",
           uri: "",
+          variant: "",
         })),
         values: Float32Array.from({ length: slots }, () => Math.random() * 100),
         states: new Uint8Array(slots).fill(1),

@@ -4,6 +4,8 @@ import { openDatabase } from "./database.ts";
 import { migrations } from "./migrations.ts";
 import { StoreError } from "./store_error.ts";
 
+const newest = migrations.at(-1)!.version;
+
 async function withFolder(body: (folder: string) => void | Promise<void>): Promise<void> {
   const folder = await Deno.makeTempDir();
   try {
@@ -20,7 +22,7 @@ function failsWith(kind: StoreError["kind"], message: RegExp): (error: unknown) 
 Deno.test("openDatabase() makes a private file of the newest schema", () =>
   withFolder((folder) => {
     const database = openDatabase(`${folder}/a.db`);
-    assert.equal(database.prepare("PRAGMA user_version").get()?.user_version, migrations.at(-1)?.version);
+    assert.equal(database.prepare("PRAGMA user_version").get()?.user_version, newest);
     assert.equal(database.prepare("PRAGMA journal_mode").get()?.journal_mode, "wal");
     database.close();
     assert.equal(Deno.statSync(`${folder}/a.db`).mode! & 0o777, 0o600);
@@ -64,10 +66,10 @@ Deno.test("openDatabase() writes a backup before it migrates", () =>
     const migrated = openDatabase(path, newer);
     assert.equal(migrated.prepare("SELECT value FROM meta WHERE key = 'kept'").get()?.value, 42);
     migrated.close();
-    const backup = new DatabaseSync(`${path}.v1.backup`);
+    const backup = new DatabaseSync(`${path}.v${newest}.backup`);
     assert.equal(backup.prepare("SELECT value FROM meta WHERE key = 'kept'").get()?.value, 23);
     backup.close();
-    assert.equal(Deno.statSync(`${path}.v1.backup`).mode! & 0o777, 0o600);
+    assert.equal(Deno.statSync(`${path}.v${newest}.backup`).mode! & 0o777, 0o600);
   }));
 
 Deno.test("openDatabase() undoes a migration that fails", () =>
@@ -75,7 +77,7 @@ Deno.test("openDatabase() undoes a migration that fails", () =>
     const path = `${folder}/a.db`;
     openDatabase(path).close();
     const broken = [...migrations, {
-      version: 2,
+      version: 99,
       sql: "CREATE TABLE half (x INTEGER); SELECT * FROM nowhere",
     }];
     assert.throws(() => openDatabase(path, broken), failsWith("failed", /nowhere/));
@@ -125,4 +127,33 @@ Deno.test("openDatabase() refuses a second connection", () =>
     const first = openDatabase(`${folder}/a.db`);
     assert.throws(() => openDatabase(`${folder}/a.db`), failsWith("locked", /stop the other server/));
     first.close();
+  }));
+
+Deno.test("openDatabase() keeps series and their seconds of version 1 when they get a variant", () =>
+  withFolder((folder) => {
+    const path = `${folder}/a.db`;
+    const old = openDatabase(path, migrations.slice(0, 1));
+    old.exec(
+      `INSERT INTO series VALUES (23, 'a', 'p-0', 'process_cpu', '', 498611), (29, 'a', '', 'system_load', '', 7);
+      INSERT INTO metric_minutes VALUES (29916660, 23, x'0102');
+      INSERT INTO meta VALUES ('set', 5)`,
+    );
+    old.close();
+    const database = openDatabase(path);
+    assert.deepEqual(
+      database.prepare("SELECT * FROM series ORDER BY id").all().map((row) => Object.values(row)),
+      [[23, "a", "p-0", "process_cpu", "", "", 498611], [29, "a", "", "system_load", "", "", 7]],
+    );
+    assert.equal(database.prepare("SELECT series FROM metric_minutes").get()?.series, 23);
+    // The same rule with other errors is a second series, and one is only there once.
+    const insert = "INSERT INTO series (agent_id, process_id, metric, uri, variant, last_hour) VALUES";
+    database.exec(
+      `${insert} ('a', 'p-0', 'http_error_rate', '/pay', '5xx', 1), ('a', 'p-0', 'http_error_rate', '/pay', '', 1)`,
+    );
+    assert.throws(
+      () => database.exec(`${insert} ('a', 'p-0', 'http_error_rate', '/pay', '5xx', 1)`),
+      /UNIQUE/,
+    );
+    database.close();
+    assert.ok(Deno.statSync(`${path}.v1.backup`).isFile);
   }));

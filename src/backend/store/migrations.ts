@@ -112,4 +112,37 @@ CREATE TABLE policy_versions (
   change TEXT NOT NULL, PRIMARY KEY (name, version)
 ) STRICT, WITHOUT ROWID;
 `,
+}, {
+  version: 2,
+  sql: `
+-- A series also has a variant: what else tells HTTP series apart. A table's unique key cannot be changed in place.
+CREATE TABLE series_2 (
+  id INTEGER PRIMARY KEY,
+  agent_id TEXT NOT NULL,
+  process_id TEXT NOT NULL,
+  metric TEXT NOT NULL,
+  uri TEXT NOT NULL,
+  variant TEXT NOT NULL,
+  last_hour INTEGER NOT NULL,      -- newest hour known to hold data
+  UNIQUE (agent_id, process_id, metric, uri, variant)
+) STRICT;
+INSERT INTO series_2 SELECT id, agent_id, process_id, metric, uri, '', last_hour FROM series;
+DROP TABLE series;
+ALTER TABLE series_2 RENAME TO series;
+CREATE INDEX series_process ON series (process_id);
+CREATE INDEX series_last ON series (last_hour);
+
+-- HTTP of the last minutes, a row a process, side and record of about 10 s.
+CREATE TABLE http_traffic (
+  number INTEGER PRIMARY KEY,      -- ascends as they come
+  agent_id TEXT NOT NULL,
+  process_id TEXT NOT NULL,
+  client INTEGER NOT NULL,
+  start_ms INTEGER NOT NULL,
+  seconds INTEGER NOT NULL,
+  data BLOB NOT NULL               -- ProcessHttp
+) STRICT;
+CREATE INDEX http_traffic_process ON http_traffic (process_id, client, start_ms);
+CREATE INDEX http_traffic_start ON http_traffic (start_ms);
+`,
 }];

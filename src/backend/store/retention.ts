@@ -25,6 +25,8 @@ const dayMs = 24 * hourMs;
 const seriesPerStep = 25;
 const rowsPerStep = 200;
 const chunksPerStep = 16;
+/** Five minutes of 800 sides of processes; with 64 paths of 128 bytes each a row takes 10 KB, so 250 MB at worst. */
+const httpRowsKept = 25_000;
 const freePagesKept = 4096;
 
 /** Sums up and deletes what is too old, oldest first, one short transaction a call. */
@@ -158,7 +160,20 @@ export class Retention {
       `DELETE FROM processes WHERE number IN
         (SELECT number FROM processes WHERE ended_ms > 0 AND ended_ms < ? ORDER BY ended_ms LIMIT ${rowsPerStep})`,
       before,
-    ) || this.#deleteAgents(before);
+    ) || this.#deleteAgents(before) || this.#deleteHttp(nowMs);
+  }
+
+  /** The newest HTTP records of ended processes are kept as long as their seconds, and no more rows than a bound in all. */
+  #deleteHttp(nowMs: number): boolean {
+    return this.#delete(
+      `DELETE FROM http_traffic WHERE number IN
+        (SELECT number FROM http_traffic WHERE start_ms < ? ORDER BY start_ms LIMIT ${rowsPerStep})`,
+      nowMs - this.#limits.perSecondHours * hourMs,
+    ) || this.#delete(
+      `DELETE FROM http_traffic WHERE number IN (SELECT number FROM http_traffic
+        WHERE number <= (SELECT max(number) FROM http_traffic) - ? ORDER BY number LIMIT ${rowsPerStep})`,
+      httpRowsKept,
+    );
   }
 
   #deleteAgents(before: number): boolean {

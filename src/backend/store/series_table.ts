@@ -12,14 +12,14 @@ export class SeriesTable {
 
   constructor(database: DatabaseSync) {
     this.#find = database.prepare(
-      "SELECT id FROM series WHERE agent_id = ? AND process_id = ? AND metric = ? AND uri = ?",
+      "SELECT id FROM series WHERE agent_id = ? AND process_id = ? AND metric = ? AND uri = ? AND variant = ?",
     );
     this.#insert = database.prepare(
-      "INSERT INTO series (agent_id, process_id, metric, uri, last_hour) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO series (agent_id, process_id, metric, uri, variant, last_hour) VALUES (?, ?, ?, ?, ?, ?)",
     );
     this.#list = database.prepare(
-      "SELECT process_id, metric, uri FROM series WHERE process_id IN (?, '') AND agent_id = ? " +
-        "ORDER BY process_id = '', metric, uri LIMIT 1000",
+      "SELECT process_id, metric, uri, variant FROM series WHERE process_id IN (?, '') AND agent_id = ? " +
+        "ORDER BY process_id = '', metric, uri, variant LIMIT 1000",
     );
   }
 
@@ -28,7 +28,7 @@ export class SeriesTable {
     const name = cacheName(agentId, key);
     const cached = this.#numbers.get(name);
     if (cached !== undefined) return cached;
-    const found = this.#find.get(agentId, key.processId, key.metric, key.uri)?.id;
+    const found = this.#find.get(agentId, key.processId, key.metric, key.uri, key.variant)?.id;
     if (found === undefined) return undefined;
     this.#remember(name, Number(found));
     return Number(found);
@@ -39,7 +39,7 @@ export class SeriesTable {
     const found = this.find(agentId, key);
     if (found !== undefined) return found;
     const number = Number(
-      this.#insert.run(agentId, key.processId, key.metric, key.uri, hour).lastInsertRowid,
+      this.#insert.run(agentId, key.processId, key.metric, key.uri, key.variant, hour).lastInsertRowid,
     );
     this.#remember(cacheName(agentId, key), number);
     return number;
@@ -51,6 +51,7 @@ export class SeriesTable {
       processId: String(row.process_id),
       metric: String(row.metric),
       uri: String(row.uri),
+      variant: String(row.variant),
     }));
   }
 
@@ -65,6 +66,6 @@ export class SeriesTable {
   }
 }
 
-function cacheName(agentId: string, { processId, metric, uri }: SeriesKey): string {
-  return `${agentId}\0${processId}\0${metric}\0${uri}`;
+function cacheName(agentId: string, { processId, metric, uri, variant }: SeriesKey): string {
+  return `${agentId}\0${processId}\0${metric}\0${uri}\0${variant}`;
 }

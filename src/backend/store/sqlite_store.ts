@@ -2,6 +2,7 @@ import type { DatabaseSync } from "node:sqlite";
 import type { Target } from "../../model/target.ts";
 import { AgentsTable } from "./agents_table.ts";
 import { openDatabase, transact } from "./database.ts";
+import { HttpTable } from "./http_table.ts";
 import { MetricReader } from "./metric_reader.ts";
 import { MetricWriter } from "./metric_writer.ts";
 import { PoliciesTable } from "./policies_table.ts";
@@ -45,6 +46,7 @@ export class SqliteStore implements SyncStore {
   readonly #series: SeriesTable;
   readonly #writer: MetricWriter;
   readonly #reader: MetricReader;
+  readonly #http: HttpTable;
   readonly #tasks: TasksTable;
   readonly #policies: PoliciesTable;
   readonly #retention: Retention;
@@ -63,6 +65,7 @@ export class SqliteStore implements SyncStore {
       this.#series = new SeriesTable(this.#database);
       this.#writer = new MetricWriter(this.#database, this.#series, nowMs);
       this.#reader = new MetricReader(this.#database, this.#series, this.#writer);
+      this.#http = new HttpTable(this.#database);
       this.#tasks = new TasksTable(this.#database);
       this.#policies = new PoliciesTable(this.#database);
       this.#retention = new Retention(this.#database, this.#series, limits);
@@ -115,6 +118,10 @@ export class SqliteStore implements SyncStore {
 
   newestValues(series: readonly (SeriesKey & { readonly agentId: string })[], nowMs: number) {
     return series.map((key) => this.#reader.newest(key.agentId, key, nowMs));
+  }
+
+  listHttp(processIds: readonly string[], limit: number) {
+    return this.#http.list(processIds, limit);
   }
 
   listTasks(query: TaskQuery) {
@@ -208,6 +215,8 @@ export class SqliteStore implements SyncStore {
         return this.#tasks.putChunk(item);
       case "refusal":
         return this.#tasks.putRefusal(agentId, item);
+      case "http":
+        return this.#http.put(agentId, item);
     }
   }
 

@@ -6,7 +6,7 @@ import type { ReportBatch, ReportItem } from "./store.ts";
 
 const startMs = 1_795_000_000_000 - 1_795_000_000_000 % 3_600_000;
 const data = new Uint8Array(100);
-const key = { processId: "p-0", metric: "process_cpu", uri: "" };
+const key = { processId: "p-0", metric: "process_cpu", uri: "", variant: "" };
 
 function open(path = ":memory:", nowMs = startMs, limits = defaultRetention): SqliteStore {
   return new SqliteStore({ path, limits, nowMs });
@@ -238,5 +238,71 @@ Deno.test("policies keep every version, and a deleted one its last text", () => 
       [1, "created", "one"],
     ],
   );
+  store.close();
+});
+
+Deno.test("two rules that differ only in their variant are two series", () => {
+  const store = open();
+  const errors = { ...key, metric: "http_error_rate", uri: "/pay" };
+  const keys = [errors, { ...errors, variant: "path 5xx" }, { ...errors, variant: "path client" }];
+  const item: ReportItem = {
+    kind: "metrics",
+    startSecond: startMs / 1000,
+    seconds: 2,
+    series: keys,
+    values: Float32Array.from([3, 5, 7, 11, 13, 17]),
+    states: new Uint8Array(6).fill(1),
+  };
+  store.putReport(batch(1, startMs, item));
+  settle(store, startMs + 300_000);
+  const { series } = store.queryMetrics({
+    ...{ agentId: "a", series: keys, fromMs: startMs, toMs: startMs + 2000 },
+    maxPoints: 10,
+  });
+  assert.deepEqual(series.map(({ mean }) => mean), [[3, 5], [7, 11], [13, 17]]);
+  assert.deepEqual(store.listSeries("a", "p-0").map(({ variant }) => variant), [
+    "",
+    "path 5xx",
+    "path client",
+  ]);
+  assert.equal(store.sizes(startMs).series, 3);
+  store.close();
+});
+
+Deno.test("HTTP records of a process are kept for five minutes, and the newest of one that ended for a day", () => {
+  const store = open();
+  const row = {
+    host: "h",
+    pid: 1,
+    name: "n",
+    exe: "/n",
+    service: "s",
+    instance: "i",
+    cgroup: "/",
+    labels: {},
+    data,
+  };
+  const inventory: ReportItem = {
+    ...{ kind: "inventory", full: true, uses: [], gone: [], atMs: startMs },
+    changed: [{ ...row, id: "p-0" }],
+  };
+  store.putReport(batch(1, startMs, inventory));
+  const http = (atMs: number, ...ids: string[]): ReportItem => ({
+    kind: "http",
+    startMs: atMs,
+    seconds: 10,
+    processes: ids.flatMap((id) => [{ id, client: false, data }, { id, client: true, data }]),
+  });
+  for (let index = 0; index < 61; index++) {
+    store.putReport(batch(2 + index, startMs, http(startMs + index * 10_000, "p-0", "of-another-agent")));
+  }
+  const found = store.listHttp(["p-0", "of-another-agent", "unknown"], 1000);
+  assert.equal(found.length, 60);
+  assert.deepEqual([found[0]?.startMs, found.at(-1)?.startMs], [startMs + 600_000, startMs + 310_000]);
+  assert.deepEqual(store.listHttp(["p-0"], 7).length, 7);
+  settle(store, startMs + 23 * 3_600_000);
+  assert.equal(store.listHttp(["p-0"], 1000).length, 60);
+  settle(store, startMs + 25 * 3_600_000);
+  assert.deepEqual(store.listHttp(["p-0"], 1000), []);
   store.close();
 });

@@ -7,6 +7,8 @@ export interface SeriesKey {
   readonly processId: string;
   readonly metric: string;
   readonly uri: string;
+  /** As in Series.variant of the wire; empty for most. */
+  readonly variant: string;
 }
 
 /** A process of the inventory, as stored. */
@@ -75,6 +77,17 @@ export type ReportItem =
     readonly firstMs: number;
     readonly lastMs: number;
     readonly data: Uint8Array;
+  }
+  | {
+    readonly kind: "http";
+    readonly startMs: number;
+    readonly seconds: number;
+    readonly processes: readonly {
+      readonly id: string;
+      readonly client: boolean;
+      /** The ProcessHttp message. */
+      readonly data: Uint8Array;
+    }[];
   };
 
 /** A batch of one agent, ascending by sequence. */
@@ -114,6 +127,15 @@ export interface StoredProcess {
   readonly threads: number;
   /** 0 while it lives. */
   readonly endedAtMs: number;
+  readonly data: Uint8Array;
+}
+
+/** HTTP of one side of a process within one record. */
+export interface StoredHttp {
+  readonly processId: string;
+  readonly startMs: number;
+  readonly seconds: number;
+  /** The ProcessHttp message. */
   readonly data: Uint8Array;
 }
 
@@ -201,6 +223,9 @@ export interface Store {
     series: readonly (SeriesKey & { readonly agentId: string })[],
     nowMs: number,
   ): Promise<(number | undefined)[]>;
+
+  /** HTTP records of these processes, newest first: up to five minutes of each side of each, `limit` in all. */
+  listHttp(processIds: readonly string[], limit: number): Promise<StoredHttp[]>;
 
   listTasks(query: TaskQuery): Promise<{ tasks: Uint8Array[]; total: number }>;
   getTask(id: string): Promise<

@@ -62,6 +62,7 @@ export class WorkerStore implements Store {
   readonly listSeries = this.#method("listSeries");
   readonly queryMetrics = this.#method("queryMetrics");
   readonly newestValues = this.#method("newestValues");
+  readonly listHttp = this.#method("listHttp");
   readonly listTasks = this.#method("listTasks");
   readonly getTask = this.#method("getTask");
   readonly readChunks = this.#method("readChunks");

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/policy_service.proto.
  */
 export const file_stakeout_v1_policy_service: GenFile = /*@__PURE__*/
-  fileDesc("CiBzdGFrZW91dC92MS9wb2xpY3lfc2VydmljZS5wcm90bxILc3Rha2VvdXQudjEiwAEKDVBvbGljeVN1bW1hcnkSIwoGcG9saWN5GAEgASgLMhMuc3Rha2VvdXQudjEuUG9saWN5Eg4KBnBhdXNlZBgCIAEoCBITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZhZ2VudHMYBCABKA0SGQoRbWF0Y2hlZF9wcm9jZXNzZXMYBSABKA0SDQoFdHJpcHMYBiABKA0SGQoRbGFzdF90cmlwX3VuaXhfbXMYByABKAMSEAoIcmVmdXNhbHMYCCABKA0iRAoTTGlzdFBvbGljaWVzUmVxdWVzdBIOCgZzZWFyY2gYASABKAkSDgoGb2Zmc2V0GAIgASgNEg0KBWxpbWl0GAMgASgNImgKFExpc3RQb2xpY2llc1Jlc3BvbnNlEiwKCHBvbGljaWVzGAEgAygLMhouc3Rha2VvdXQudjEuUG9saWN5U3VtbWFyeRINCgV0b3RhbBgCIAEoDRITCgtzZXRfdmVyc2lvbhgDIAEoBCIxChBHZXRQb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSLlAQoRR2V0UG9saWN5UmVzcG9uc2USKwoHc3VtbWFyeRgBIAEoCzIaLnN0YWtlb3V0LnYxLlBvbGljeVN1bW1hcnkSLAoIdmVyc2lvbnMYAiADKAsyGi5zdGFrZW91dC52MS5Qb2xpY3lWZXJzaW9uEi0KBmFnZW50cxgDIAMoCzIdLnN0YWtlb3V0LnYxLlBvbGljeUFnZW50U3RhdGUSLQoJcHJvY2Vzc2VzGAQgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UHJvY2VzcxIXCg9wcm9jZXNzZXNfdG90YWwYBSABKA0iTAoNUG9saWN5VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgNEhoKEnVwZGF0ZWRfYXRfdW5peF9tcxgCIAEoAxIOCgZjaGFuZ2UYAyABKAkioQEKEFBvbGljeUFnZW50U3RhdGUSEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRIRCgljb25uZWN0ZWQYAyABKAgSEgoKdXBfdG9fZGF0ZRgEIAEoCBIrCgdyZWZ1c2VkGAUgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UmVmdXNhbBIZChFtYXRjaGVkX3Byb2Nlc3NlcxgGIAEoDSKqAQoNUG9saWN5UHJvY2VzcxIlCgdwcm9jZXNzGAEgASgLMhQuc3Rha2VvdXQudjEuUHJvY2VzcxIQCghhZ2VudF9pZBgCIAEoCRIMCgRob3N0GAMgASgJEigKBnZhbHVlcxgEIAMoCzIYLnN0YWtlb3V0LnYxLlBvbGljeVZhbHVlEg0KBXRyaXBzGAUgASgNEhkKEWxhc3RfdHJpcF91bml4X21zGAYgASgDIkwKC1BvbGljeVZhbHVlEg4KBm1ldHJpYxgBIAEoCRILCgN1cmkYAiABKAkSDQoFdmFsdWUYAyABKAESEQoJdGhyZXNob2xkGAQgASgBIiQKEkNoZWNrUG9saWN5UmVxdWVzdBIOCgZzb3VyY2UYASABKAkilAEKE0NoZWNrUG9saWN5UmVzcG9uc2USLAoIcHJvYmxlbXMYASADKAsyGi5zdGFrZW91dC52MS5Qb2xpY3lQcm9ibGVtEg0KBW5hbWVzGAIgAygJEhkKEW1hdGNoZWRfcHJvY2Vzc2VzGAMgASgNEiUKB21hdGNoZXMYBCADKAsyFC5zdGFrZW91dC52MS5Qcm9jZXNzIkAKFEFwcGx5UG9saWNpZXNSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCRIYChBleHBlY3RlZF92ZXJzaW9uGAIgASgNIlMKFUFwcGx5UG9saWNpZXNSZXNwb25zZRIlCghwb2xpY2llcxgBIAMoCzITLnN0YWtlb3V0LnYxLlBvbGljeRITCgtzZXRfdmVyc2lvbhgCIAEoBCIjChNEZWxldGVQb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkiFgoURGVsZXRlUG9saWN5UmVzcG9uc2UiNgoWU2V0UG9saWN5UGF1c2VkUmVxdWVzdBIMCgRuYW1lGAEgASgJEg4KBnBhdXNlZBgCIAEoCCI+ChdTZXRQb2xpY3lQYXVzZWRSZXNwb25zZRIjCgZwb2xpY3kYASABKAsyEy5zdGFrZW91dC52MS5Qb2xpY3kyjQQKDVBvbGljeVNlcnZpY2USUwoMTGlzdFBvbGljaWVzEiAuc3Rha2VvdXQudjEuTGlzdFBvbGljaWVzUmVxdWVzdBohLnN0YWtlb3V0LnYxLkxpc3RQb2xpY2llc1Jlc3BvbnNlEkoKCUdldFBvbGljeRIdLnN0YWtlb3V0LnYxLkdldFBvbGljeVJlcXVlc3QaHi5zdGFrZW91dC52MS5HZXRQb2xpY3lSZXNwb25zZRJQCgtDaGVja1BvbGljeRIfLnN0YWtlb3V0LnYxLkNoZWNrUG9saWN5UmVxdWVzdBogLnN0YWtlb3V0LnYxLkNoZWNrUG9saWN5UmVzcG9uc2USVgoNQXBwbHlQb2xpY2llcxIhLnN0YWtlb3V0LnYxLkFwcGx5UG9saWNpZXNSZXF1ZXN0GiIuc3Rha2VvdXQudjEuQXBwbHlQb2xpY2llc1Jlc3BvbnNlElMKDERlbGV0ZVBvbGljeRIgLnN0YWtlb3V0LnYxLkRlbGV0ZVBvbGljeVJlcXVlc3QaIS5zdGFrZW91dC52MS5EZWxldGVQb2xpY3lSZXNwb25zZRJcCg9TZXRQb2xpY3lQYXVzZWQSIy5zdGFrZW91dC52MS5TZXRQb2xpY3lQYXVzZWRSZXF1ZXN0GiQuc3Rha2VvdXQudjEuU2V0UG9saWN5UGF1c2VkUmVzcG9uc2ViBnByb3RvMw", [file_stakeout_v1_policy, file_stakeout_v1_process]);
+  fileDesc("CiBzdGFrZW91dC92MS9wb2xpY3lfc2VydmljZS5wcm90bxILc3Rha2VvdXQudjEiwAEKDVBvbGljeVN1bW1hcnkSIwoGcG9saWN5GAEgASgLMhMuc3Rha2VvdXQudjEuUG9saWN5Eg4KBnBhdXNlZBgCIAEoCBITCgtkZXNjcmlwdGlvbhgDIAEoCRIOCgZhZ2VudHMYBCABKA0SGQoRbWF0Y2hlZF9wcm9jZXNzZXMYBSABKA0SDQoFdHJpcHMYBiABKA0SGQoRbGFzdF90cmlwX3VuaXhfbXMYByABKAMSEAoIcmVmdXNhbHMYCCABKA0iRAoTTGlzdFBvbGljaWVzUmVxdWVzdBIOCgZzZWFyY2gYASABKAkSDgoGb2Zmc2V0GAIgASgNEg0KBWxpbWl0GAMgASgNImgKFExpc3RQb2xpY2llc1Jlc3BvbnNlEiwKCHBvbGljaWVzGAEgAygLMhouc3Rha2VvdXQudjEuUG9saWN5U3VtbWFyeRINCgV0b3RhbBgCIAEoDRITCgtzZXRfdmVyc2lvbhgDIAEoBCIxChBHZXRQb2xpY3lSZXF1ZXN0EgwKBG5hbWUYASABKAkSDwoHdmVyc2lvbhgCIAEoDSLlAQoRR2V0UG9saWN5UmVzcG9uc2USKwoHc3VtbWFyeRgBIAEoCzIaLnN0YWtlb3V0LnYxLlBvbGljeVN1bW1hcnkSLAoIdmVyc2lvbnMYAiADKAsyGi5zdGFrZW91dC52MS5Qb2xpY3lWZXJzaW9uEi0KBmFnZW50cxgDIAMoCzIdLnN0YWtlb3V0LnYxLlBvbGljeUFnZW50U3RhdGUSLQoJcHJvY2Vzc2VzGAQgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UHJvY2VzcxIXCg9wcm9jZXNzZXNfdG90YWwYBSABKA0iTAoNUG9saWN5VmVyc2lvbhIPCgd2ZXJzaW9uGAEgASgNEhoKEnVwZGF0ZWRfYXRfdW5peF9tcxgCIAEoAxIOCgZjaGFuZ2UYAyABKAkioQEKEFBvbGljeUFnZW50U3RhdGUSEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRIRCgljb25uZWN0ZWQYAyABKAgSEgoKdXBfdG9fZGF0ZRgEIAEoCBIrCgdyZWZ1c2VkGAUgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UmVmdXNhbBIZChFtYXRjaGVkX3Byb2Nlc3NlcxgGIAEoDSKqAQoNUG9saWN5UHJvY2VzcxIlCgdwcm9jZXNzGAEgASgLMhQuc3Rha2VvdXQudjEuUHJvY2VzcxIQCghhZ2VudF9pZBgCIAEoCRIMCgRob3N0GAMgASgJEigKBnZhbHVlcxgEIAMoCzIYLnN0YWtlb3V0LnYxLlBvbGljeVZhbHVlEg0KBXRyaXBzGAUgASgNEhkKEWxhc3RfdHJpcF91bml4X21zGAYgASgDIl0KC1BvbGljeVZhbHVlEg4KBm1ldHJpYxgBIAEoCRILCgN1cmkYAiABKAkSDQoFdmFsdWUYAyABKAESEQoJdGhyZXNob2xkGAQgASgBEg8KB3ZhcmlhbnQYBSABKAkiJAoSQ2hlY2tQb2xpY3lSZXF1ZXN0Eg4KBnNvdXJjZRgBIAEoCSK6AQoTQ2hlY2tQb2xpY3lSZXNwb25zZRIsCghwcm9ibGVtcxgBIAMoCzIaLnN0YWtlb3V0LnYxLlBvbGljeVByb2JsZW0SDQoFbmFtZXMYAiADKAkSGQoRbWF0Y2hlZF9wcm9jZXNzZXMYAyABKA0SJQoHbWF0Y2hlcxgEIAMoCzIULnN0YWtlb3V0LnYxLlByb2Nlc3MSJAoFcGF0aHMYBSADKAsyFS5zdGFrZW91dC52MS5TZWVuUGF0aCI6CghTZWVuUGF0aBIMCgRwYXRoGAEgASgJEg4KBmNsaWVudBgCIAEoCBIQCghyZXF1ZXN0cxgDIAEoBCJAChRBcHBseVBvbGljaWVzUmVxdWVzdBIOCgZzb3VyY2UYASABKAkSGAoQZXhwZWN0ZWRfdmVyc2lvbhgCIAEoDSJTChVBcHBseVBvbGljaWVzUmVzcG9uc2USJQoIcG9saWNpZXMYASADKAsyEy5zdGFrZW91dC52MS5Qb2xpY3kSEwoLc2V0X3ZlcnNpb24YAiABKAQiIwoTRGVsZXRlUG9saWN5UmVxdWVzdBIMCgRuYW1lGAEgASgJIhYKFERlbGV0ZVBvbGljeVJlc3BvbnNlIjYKFlNldFBvbGljeVBhdXNlZFJlcXVlc3QSDAoEbmFtZRgBIAEoCRIOCgZwYXVzZWQYAiABKAgiPgoXU2V0UG9saWN5UGF1c2VkUmVzcG9uc2USIwoGcG9saWN5GAEgASgLMhMuc3Rha2VvdXQudjEuUG9saWN5Mo0ECg1Qb2xpY3lTZXJ2aWNlElMKDExpc3RQb2xpY2llcxIgLnN0YWtlb3V0LnYxLkxpc3RQb2xpY2llc1JlcXVlc3QaIS5zdGFrZW91dC52MS5MaXN0UG9saWNpZXNSZXNwb25zZRJKCglHZXRQb2xpY3kSHS5zdGFrZW91dC52MS5HZXRQb2xpY3lSZXF1ZXN0Gh4uc3Rha2VvdXQudjEuR2V0UG9saWN5UmVzcG9uc2USUAoLQ2hlY2tQb2xpY3kSHy5zdGFrZW91dC52MS5DaGVja1BvbGljeVJlcXVlc3QaIC5zdGFrZW91dC52MS5DaGVja1BvbGljeVJlc3BvbnNlElYKDUFwcGx5UG9saWNpZXMSIS5zdGFrZW91dC52MS5BcHBseVBvbGljaWVzUmVxdWVzdBoiLnN0YWtlb3V0LnYxLkFwcGx5UG9saWNpZXNSZXNwb25zZRJTCgxEZWxldGVQb2xpY3kSIC5zdGFrZW91dC52MS5EZWxldGVQb2xpY3lSZXF1ZXN0GiEuc3Rha2VvdXQudjEuRGVsZXRlUG9saWN5UmVzcG9uc2USXAoPU2V0UG9saWN5UGF1c2VkEiMuc3Rha2VvdXQudjEuU2V0UG9saWN5UGF1c2VkUmVxdWVzdBokLnN0YWtlb3V0LnYxLlNldFBvbGljeVBhdXNlZFJlc3BvbnNlYgZwcm90bzM", [file_stakeout_v1_policy, file_stakeout_v1_process]);
 
 /**
  * @generated from message stakeout.v1.PolicySummary
@@ -329,6 +329,13 @@ export type PolicyValue = Message<"stakeout.v1.PolicyValue"> & {
    * @generated from field: double threshold = 4;
    */
   threshold: number;
+
+  /**
+   * As in Series.variant.
+   *
+   * @generated from field: string variant = 5;
+   */
+  variant: string;
 };
 
 /**
@@ -380,6 +387,13 @@ export type CheckPolicyResponse = Message<"stakeout.v1.CheckPolicyResponse"> & {
    * @generated from field: repeated stakeout.v1.Process matches = 4;
    */
   matches: Process[];
+
+  /**
+   * Paths that requests of those processes had within the last minutes, most requests first, at most 64.
+   *
+   * @generated from field: repeated stakeout.v1.SeenPath paths = 5;
+   */
+  paths: SeenPath[];
 };
 
 /**
@@ -388,6 +402,39 @@ export type CheckPolicyResponse = Message<"stakeout.v1.CheckPolicyResponse"> & {
  */
 export const CheckPolicyResponseSchema: GenMessage<CheckPolicyResponse> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_policy_service, 10);
+
+/**
+ * A path for a rule to be limited to.
+ *
+ * @generated from message stakeout.v1.SeenPath
+ */
+export type SeenPath = Message<"stakeout.v1.SeenPath"> & {
+  /**
+   * As in HttpPath, never cut.
+   *
+   * @generated from field: string path = 1;
+   */
+  path: string;
+
+  /**
+   * False: of requests served; true: of requests sent.
+   *
+   * @generated from field: bool client = 2;
+   */
+  client: boolean;
+
+  /**
+   * @generated from field: uint64 requests = 3;
+   */
+  requests: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.SeenPath.
+ * Use `create(SeenPathSchema)` to create a new message.
+ */
+export const SeenPathSchema: GenMessage<SeenPath> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_policy_service, 11);
 
 /**
  * @generated from message stakeout.v1.ApplyPoliciesRequest
@@ -412,7 +459,7 @@ export type ApplyPoliciesRequest = Message<"stakeout.v1.ApplyPoliciesRequest"> &
  * Use `create(ApplyPoliciesRequestSchema)` to create a new message.
  */
 export const ApplyPoliciesRequestSchema: GenMessage<ApplyPoliciesRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_policy_service, 11);
+  messageDesc(file_stakeout_v1_policy_service, 12);
 
 /**
  * @generated from message stakeout.v1.ApplyPoliciesResponse
@@ -434,7 +481,7 @@ export type ApplyPoliciesResponse = Message<"stakeout.v1.ApplyPoliciesResponse">
  * Use `create(ApplyPoliciesResponseSchema)` to create a new message.
  */
 export const ApplyPoliciesResponseSchema: GenMessage<ApplyPoliciesResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_policy_service, 12);
+  messageDesc(file_stakeout_v1_policy_service, 13);
 
 /**
  * @generated from message stakeout.v1.DeletePolicyRequest
@@ -451,7 +498,7 @@ export type DeletePolicyRequest = Message<"stakeout.v1.DeletePolicyRequest"> & {
  * Use `create(DeletePolicyRequestSchema)` to create a new message.
  */
 export const DeletePolicyRequestSchema: GenMessage<DeletePolicyRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_policy_service, 13);
+  messageDesc(file_stakeout_v1_policy_service, 14);
 
 /**
  * @generated from message stakeout.v1.DeletePolicyResponse
@@ -464,7 +511,7 @@ export type DeletePolicyResponse = Message<"stakeout.v1.DeletePolicyResponse"> &
  * Use `create(DeletePolicyResponseSchema)` to create a new message.
  */
 export const DeletePolicyResponseSchema: GenMessage<DeletePolicyResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_policy_service, 14);
+  messageDesc(file_stakeout_v1_policy_service, 15);
 
 /**
  * @generated from message stakeout.v1.SetPolicyPausedRequest
@@ -486,7 +533,7 @@ export type SetPolicyPausedRequest = Message<"stakeout.v1.SetPolicyPausedRequest
  * Use `create(SetPolicyPausedRequestSchema)` to create a new message.
  */
 export const SetPolicyPausedRequestSchema: GenMessage<SetPolicyPausedRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_policy_service, 15);
+  messageDesc(file_stakeout_v1_policy_service, 16);
 
 /**
  * @generated from message stakeout.v1.SetPolicyPausedResponse
@@ -503,7 +550,7 @@ export type SetPolicyPausedResponse = Message<"stakeout.v1.SetPolicyPausedRespon
  * Use `create(SetPolicyPausedResponseSchema)` to create a new message.
  */
 export const SetPolicyPausedResponseSchema: GenMessage<SetPolicyPausedResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_policy_service, 16);
+  messageDesc(file_stakeout_v1_policy_service, 17);
 
 /**
  * Policies for people and scripts. Reading needs the viewer role, writing the editor role.

@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { AgentInfo, AgentStatus } from "./agent_service_pb.ts";
+import type { AgentInfo, AgentStatus, ProcessHttp } from "./agent_service_pb.ts";
 import { file_stakeout_v1_agent_service } from "./agent_service_pb.ts";
 import type { Process, Series } from "./process_pb.ts";
 import { file_stakeout_v1_process } from "./process_pb.ts";
@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/query_service.proto.
  */
 export const file_stakeout_v1_query_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdGFrZW91dC92MS9xdWVyeV9zZXJ2aWNlLnByb3RvEgtzdGFrZW91dC52MSIUChJHZXRPdmVydmlld1JlcXVlc3QiyQIKE0dldE92ZXJ2aWV3UmVzcG9uc2USKQoGYWdlbnRzGAEgAygLMhkuc3Rha2VvdXQudjEuQWdlbnRTdW1tYXJ5Ei0KCHNlcnZpY2VzGAIgAygLMhsuc3Rha2VvdXQudjEuU2VydmljZVN1bW1hcnkSLAoHYnVzaWVzdBgDIAMoCzIbLnN0YWtlb3V0LnYxLlByb2Nlc3NTdW1tYXJ5EicKDHJlY2VudF90YXNrcxgEIAMoCzIRLnN0YWtlb3V0LnYxLlRhc2sSEAoIcG9saWNpZXMYBSABKA0SFQoNcnVubmluZ190YXNrcxgGIAEoDRIpCglyZXRlbnRpb24YByABKAsyFi5zdGFrZW91dC52MS5SZXRlbnRpb24SLQoPcmVjZW50X3JlZnVzYWxzGAggAygLMhQuc3Rha2VvdXQudjEuUmVmdXNhbCK2AQoJUmV0ZW50aW9uEhgKEHBlcl9zZWNvbmRfaG91cnMYASABKA0SEwoLbWludXRlX2RheXMYAiABKA0SEQoJdGFza19kYXlzGAMgASgNEhsKE3Byb2ZpbGVfbGltaXRfYnl0ZXMYBCABKAQSFQoNcHJvZmlsZV9ieXRlcxgFIAEoBBIWCg5kYXRhYmFzZV9ieXRlcxgGIAEoBBIbChNvbGRlc3RfdGFza191bml4X21zGAcgASgDIo0BCgxBZ2VudFN1bW1hcnkSJQoFYWdlbnQYASABKAsyFi5zdGFrZW91dC52MS5BZ2VudEluZm8SEQoJY29ubmVjdGVkGAIgASgIEhkKEWxhc3Rfc2Vlbl91bml4X21zGAMgASgDEigKBnN0YXR1cxgEIAEoCzIYLnN0YWtlb3V0LnYxLkFnZW50U3RhdHVzImsKDlNlcnZpY2VTdW1tYXJ5Eg8KB3NlcnZpY2UYASABKAkSEQoJaW5zdGFuY2VzGAIgASgNEhEKCXByb2Nlc3NlcxgDIAEoDRITCgtjcHVfcGVyY2VudBgEIAEoAhINCgV0YXNrcxgFIAEoDSKpAQoOUHJvY2Vzc1N1bW1hcnkSJQoHcHJvY2VzcxgBIAEoCzIULnN0YWtlb3V0LnYxLlByb2Nlc3MSEAoIYWdlbnRfaWQYAiABKAkSDAoEaG9zdBgDIAEoCRITCgtjcHVfcGVyY2VudBgEIAEoAhIPCgd0aHJlYWRzGAUgASgNEhAKCHBvbGljaWVzGAYgAygJEhgKEGVuZGVkX2F0X3VuaXhfbXMYByABKAMijgEKFExpc3RQcm9jZXNzZXNSZXF1ZXN0Eg4KBnNlYXJjaBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEhAKCGFnZW50X2lkGAMgASgJEg0KBW9yZGVyGAQgASgJEg4KBm9mZnNldBgFIAEoDRINCgVsaW1pdBgGIAEoDRIVCg1pbmNsdWRlX2VuZGVkGAcgASgIIlYKFUxpc3RQcm9jZXNzZXNSZXNwb25zZRIuCglwcm9jZXNzZXMYASADKAsyGy5zdGFrZW91dC52MS5Qcm9jZXNzU3VtbWFyeRINCgV0b3RhbBgCIAEoDSIfChFHZXRQcm9jZXNzUmVxdWVzdBIKCgJpZBgBIAEoCSLXAQoSR2V0UHJvY2Vzc1Jlc3BvbnNlEiwKB3N1bW1hcnkYASABKAsyGy5zdGFrZW91dC52MS5Qcm9jZXNzU3VtbWFyeRIjCgZzZXJpZXMYAiADKAsyEy5zdGFrZW91dC52MS5TZXJpZXMSJAoFcnVsZXMYAyADKAsyFS5zdGFrZW91dC52MS5SdWxlTGluZRIgCgV0YXNrcxgEIAMoCzIRLnN0YWtlb3V0LnYxLlRhc2sSJgoIcmVmdXNhbHMYBSADKAsyFC5zdGFrZW91dC52MS5SZWZ1c2FsIn8KCFJ1bGVMaW5lEg4KBnBvbGljeRgBIAEoCRIMCgRydWxlGAIgASgNEg4KBm1ldHJpYxgDIAEoCRILCgN1cmkYBCABKAkSEQoJdGhyZXNob2xkGAUgASgBEhYKDnBlcmlvZF9zZWNvbmRzGAYgASgNEg0KBWNvdW50GAcgASgNIooBChNRdWVyeU1ldHJpY3NSZXF1ZXN0EiMKBnNlcmllcxgBIAMoCzITLnN0YWtlb3V0LnYxLlNlcmllcxIQCghhZ2VudF9pZBgCIAEoCRIUCgxmcm9tX3VuaXhfbXMYAyABKAMSEgoKdG9fdW5peF9tcxgEIAEoAxISCgptYXhfcG9pbnRzGAUgASgNIlcKFFF1ZXJ5TWV0cmljc1Jlc3BvbnNlEikKBnNlcmllcxgBIAMoCzIZLnN0YWtlb3V0LnYxLk1ldHJpY1NlcmllcxIUCgxzdGVwX3NlY29uZHMYAiABKA0ibwoMTWV0cmljU2VyaWVzEiMKBnNlcmllcxgBIAEoCzITLnN0YWtlb3V0LnYxLlNlcmllcxISCgphdF91bml4X21zGAIgAygDEgsKA21pbhgDIAMoAhILCgNtYXgYBCADKAISDAoEbWVhbhgFIAMoAiIVChNXYXRjaENoYW5nZXNSZXF1ZXN0IjgKFFdhdGNoQ2hhbmdlc1Jlc3BvbnNlEg4KBnRvcGljcxgBIAMoCRIQCgh0YXNrX2lkcxgCIAMoCTKzAwoMUXVlcnlTZXJ2aWNlElAKC0dldE92ZXJ2aWV3Eh8uc3Rha2VvdXQudjEuR2V0T3ZlcnZpZXdSZXF1ZXN0GiAuc3Rha2VvdXQudjEuR2V0T3ZlcnZpZXdSZXNwb25zZRJWCg1MaXN0UHJvY2Vzc2VzEiEuc3Rha2VvdXQudjEuTGlzdFByb2Nlc3Nlc1JlcXVlc3QaIi5zdGFrZW91dC52MS5MaXN0UHJvY2Vzc2VzUmVzcG9uc2USTQoKR2V0UHJvY2VzcxIeLnN0YWtlb3V0LnYxLkdldFByb2Nlc3NSZXF1ZXN0Gh8uc3Rha2VvdXQudjEuR2V0UHJvY2Vzc1Jlc3BvbnNlElMKDFF1ZXJ5TWV0cmljcxIgLnN0YWtlb3V0LnYxLlF1ZXJ5TWV0cmljc1JlcXVlc3QaIS5zdGFrZW91dC52MS5RdWVyeU1ldHJpY3NSZXNwb25zZRJVCgxXYXRjaENoYW5nZXMSIC5zdGFrZW91dC52MS5XYXRjaENoYW5nZXNSZXF1ZXN0GiEuc3Rha2VvdXQudjEuV2F0Y2hDaGFuZ2VzUmVzcG9uc2UwAWIGcHJvdG8z", [file_stakeout_v1_agent_service, file_stakeout_v1_process, file_stakeout_v1_task]);
+  fileDesc("Ch9zdGFrZW91dC92MS9xdWVyeV9zZXJ2aWNlLnByb3RvEgtzdGFrZW91dC52MSIUChJHZXRPdmVydmlld1JlcXVlc3QiyQIKE0dldE92ZXJ2aWV3UmVzcG9uc2USKQoGYWdlbnRzGAEgAygLMhkuc3Rha2VvdXQudjEuQWdlbnRTdW1tYXJ5Ei0KCHNlcnZpY2VzGAIgAygLMhsuc3Rha2VvdXQudjEuU2VydmljZVN1bW1hcnkSLAoHYnVzaWVzdBgDIAMoCzIbLnN0YWtlb3V0LnYxLlByb2Nlc3NTdW1tYXJ5EicKDHJlY2VudF90YXNrcxgEIAMoCzIRLnN0YWtlb3V0LnYxLlRhc2sSEAoIcG9saWNpZXMYBSABKA0SFQoNcnVubmluZ190YXNrcxgGIAEoDRIpCglyZXRlbnRpb24YByABKAsyFi5zdGFrZW91dC52MS5SZXRlbnRpb24SLQoPcmVjZW50X3JlZnVzYWxzGAggAygLMhQuc3Rha2VvdXQudjEuUmVmdXNhbCK2AQoJUmV0ZW50aW9uEhgKEHBlcl9zZWNvbmRfaG91cnMYASABKA0SEwoLbWludXRlX2RheXMYAiABKA0SEQoJdGFza19kYXlzGAMgASgNEhsKE3Byb2ZpbGVfbGltaXRfYnl0ZXMYBCABKAQSFQoNcHJvZmlsZV9ieXRlcxgFIAEoBBIWCg5kYXRhYmFzZV9ieXRlcxgGIAEoBBIbChNvbGRlc3RfdGFza191bml4X21zGAcgASgDIo0BCgxBZ2VudFN1bW1hcnkSJQoFYWdlbnQYASABKAsyFi5zdGFrZW91dC52MS5BZ2VudEluZm8SEQoJY29ubmVjdGVkGAIgASgIEhkKEWxhc3Rfc2Vlbl91bml4X21zGAMgASgDEigKBnN0YXR1cxgEIAEoCzIYLnN0YWtlb3V0LnYxLkFnZW50U3RhdHVzImsKDlNlcnZpY2VTdW1tYXJ5Eg8KB3NlcnZpY2UYASABKAkSEQoJaW5zdGFuY2VzGAIgASgNEhEKCXByb2Nlc3NlcxgDIAEoDRITCgtjcHVfcGVyY2VudBgEIAEoAhINCgV0YXNrcxgFIAEoDSKpAQoOUHJvY2Vzc1N1bW1hcnkSJQoHcHJvY2VzcxgBIAEoCzIULnN0YWtlb3V0LnYxLlByb2Nlc3MSEAoIYWdlbnRfaWQYAiABKAkSDAoEaG9zdBgDIAEoCRITCgtjcHVfcGVyY2VudBgEIAEoAhIPCgd0aHJlYWRzGAUgASgNEhAKCHBvbGljaWVzGAYgAygJEhgKEGVuZGVkX2F0X3VuaXhfbXMYByABKAMijgEKFExpc3RQcm9jZXNzZXNSZXF1ZXN0Eg4KBnNlYXJjaBgBIAEoCRIPCgdzZXJ2aWNlGAIgASgJEhAKCGFnZW50X2lkGAMgASgJEg0KBW9yZGVyGAQgASgJEg4KBm9mZnNldBgFIAEoDRINCgVsaW1pdBgGIAEoDRIVCg1pbmNsdWRlX2VuZGVkGAcgASgIIlYKFUxpc3RQcm9jZXNzZXNSZXNwb25zZRIuCglwcm9jZXNzZXMYASADKAsyGy5zdGFrZW91dC52MS5Qcm9jZXNzU3VtbWFyeRINCgV0b3RhbBgCIAEoDSIfChFHZXRQcm9jZXNzUmVxdWVzdBIKCgJpZBgBIAEoCSL/AQoSR2V0UHJvY2Vzc1Jlc3BvbnNlEiwKB3N1bW1hcnkYASABKAsyGy5zdGFrZW91dC52MS5Qcm9jZXNzU3VtbWFyeRIjCgZzZXJpZXMYAiADKAsyEy5zdGFrZW91dC52MS5TZXJpZXMSJAoFcnVsZXMYAyADKAsyFS5zdGFrZW91dC52MS5SdWxlTGluZRIgCgV0YXNrcxgEIAMoCzIRLnN0YWtlb3V0LnYxLlRhc2sSJgoIcmVmdXNhbHMYBSADKAsyFC5zdGFrZW91dC52MS5SZWZ1c2FsEiYKBGh0dHAYBiADKAsyGC5zdGFrZW91dC52MS5IdHRwU3VtbWFyeSJdCgtIdHRwU3VtbWFyeRIVCg1zdGFydF91bml4X21zGAEgASgDEg8KB3NlY29uZHMYAiABKA0SJgoEaHR0cBgDIAEoCzIYLnN0YWtlb3V0LnYxLlByb2Nlc3NIdHRwIpABCghSdWxlTGluZRIOCgZwb2xpY3kYASABKAkSDAoEcnVsZRgCIAEoDRIOCgZtZXRyaWMYAyABKAkSCwoDdXJpGAQgASgJEhEKCXRocmVzaG9sZBgFIAEoARIWCg5wZXJpb2Rfc2Vjb25kcxgGIAEoDRINCgVjb3VudBgHIAEoDRIPCgd2YXJpYW50GAggASgJIooBChNRdWVyeU1ldHJpY3NSZXF1ZXN0EiMKBnNlcmllcxgBIAMoCzITLnN0YWtlb3V0LnYxLlNlcmllcxIQCghhZ2VudF9pZBgCIAEoCRIUCgxmcm9tX3VuaXhfbXMYAyABKAMSEgoKdG9fdW5peF9tcxgEIAEoAxISCgptYXhfcG9pbnRzGAUgASgNIlcKFFF1ZXJ5TWV0cmljc1Jlc3BvbnNlEikKBnNlcmllcxgBIAMoCzIZLnN0YWtlb3V0LnYxLk1ldHJpY1NlcmllcxIUCgxzdGVwX3NlY29uZHMYAiABKA0ibwoMTWV0cmljU2VyaWVzEiMKBnNlcmllcxgBIAEoCzITLnN0YWtlb3V0LnYxLlNlcmllcxISCgphdF91bml4X21zGAIgAygDEgsKA21pbhgDIAMoAhILCgNtYXgYBCADKAISDAoEbWVhbhgFIAMoAiIVChNXYXRjaENoYW5nZXNSZXF1ZXN0IjgKFFdhdGNoQ2hhbmdlc1Jlc3BvbnNlEg4KBnRvcGljcxgBIAMoCRIQCgh0YXNrX2lkcxgCIAMoCTKzAwoMUXVlcnlTZXJ2aWNlElAKC0dldE92ZXJ2aWV3Eh8uc3Rha2VvdXQudjEuR2V0T3ZlcnZpZXdSZXF1ZXN0GiAuc3Rha2VvdXQudjEuR2V0T3ZlcnZpZXdSZXNwb25zZRJWCg1MaXN0UHJvY2Vzc2VzEiEuc3Rha2VvdXQudjEuTGlzdFByb2Nlc3Nlc1JlcXVlc3QaIi5zdGFrZW91dC52MS5MaXN0UHJvY2Vzc2VzUmVzcG9uc2USTQoKR2V0UHJvY2VzcxIeLnN0YWtlb3V0LnYxLkdldFByb2Nlc3NSZXF1ZXN0Gh8uc3Rha2VvdXQudjEuR2V0UHJvY2Vzc1Jlc3BvbnNlElMKDFF1ZXJ5TWV0cmljcxIgLnN0YWtlb3V0LnYxLlF1ZXJ5TWV0cmljc1JlcXVlc3QaIS5zdGFrZW91dC52MS5RdWVyeU1ldHJpY3NSZXNwb25zZRJVCgxXYXRjaENoYW5nZXMSIC5zdGFrZW91dC52MS5XYXRjaENoYW5nZXNSZXF1ZXN0GiEuc3Rha2VvdXQudjEuV2F0Y2hDaGFuZ2VzUmVzcG9uc2UwAWIGcHJvdG8z", [file_stakeout_v1_agent_service, file_stakeout_v1_process, file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.GetOverviewRequest
@@ -380,6 +380,13 @@ export type GetProcessResponse = Message<"stakeout.v1.GetProcessResponse"> & {
    * @generated from field: repeated stakeout.v1.Refusal refusals = 5;
    */
   refusals: Refusal[];
+
+  /**
+   * Its HTTP of the last minutes, one entry a side that has some; empty when no HTTP rule watches it.
+   *
+   * @generated from field: repeated stakeout.v1.HttpSummary http = 6;
+   */
+  http: HttpSummary[];
 };
 
 /**
@@ -388,6 +395,39 @@ export type GetProcessResponse = Message<"stakeout.v1.GetProcessResponse"> & {
  */
 export const GetProcessResponseSchema: GenMessage<GetProcessResponse> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_query_service, 9);
+
+/**
+ * One side of one process over the last minutes.
+ *
+ * @generated from message stakeout.v1.HttpSummary
+ */
+export type HttpSummary = Message<"stakeout.v1.HttpSummary"> & {
+  /**
+   * Wall clock of the start of the stretch that is summed up, at most 5 min before its end.
+   *
+   * @generated from field: int64 start_unix_ms = 1;
+   */
+  startUnixMs: bigint;
+
+  /**
+   * @generated from field: uint32 seconds = 2;
+   */
+  seconds: number;
+
+  /**
+   * Counts and paths are of the whole stretch; connections and what is in flight are the newest.
+   *
+   * @generated from field: stakeout.v1.ProcessHttp http = 3;
+   */
+  http?: ProcessHttp | undefined;
+};
+
+/**
+ * Describes the message stakeout.v1.HttpSummary.
+ * Use `create(HttpSummarySchema)` to create a new message.
+ */
+export const HttpSummarySchema: GenMessage<HttpSummary> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_query_service, 10);
 
 /**
  * A threshold to draw on a chart.
@@ -429,6 +469,13 @@ export type RuleLine = Message<"stakeout.v1.RuleLine"> & {
    * @generated from field: uint32 count = 7;
    */
   count: number;
+
+  /**
+   * As in Series.variant.
+   *
+   * @generated from field: string variant = 8;
+   */
+  variant: string;
 };
 
 /**
@@ -436,7 +483,7 @@ export type RuleLine = Message<"stakeout.v1.RuleLine"> & {
  * Use `create(RuleLineSchema)` to create a new message.
  */
 export const RuleLineSchema: GenMessage<RuleLine> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_query_service, 10);
+  messageDesc(file_stakeout_v1_query_service, 11);
 
 /**
  * @generated from message stakeout.v1.QueryMetricsRequest
@@ -479,7 +526,7 @@ export type QueryMetricsRequest = Message<"stakeout.v1.QueryMetricsRequest"> & {
  * Use `create(QueryMetricsRequestSchema)` to create a new message.
  */
 export const QueryMetricsRequestSchema: GenMessage<QueryMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_query_service, 11);
+  messageDesc(file_stakeout_v1_query_service, 12);
 
 /**
  * @generated from message stakeout.v1.QueryMetricsResponse
@@ -503,7 +550,7 @@ export type QueryMetricsResponse = Message<"stakeout.v1.QueryMetricsResponse"> &
  * Use `create(QueryMetricsResponseSchema)` to create a new message.
  */
 export const QueryMetricsResponseSchema: GenMessage<QueryMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_query_service, 12);
+  messageDesc(file_stakeout_v1_query_service, 13);
 
 /**
  * Points by time, ascending; empty slots are absent.
@@ -542,7 +589,7 @@ export type MetricSeries = Message<"stakeout.v1.MetricSeries"> & {
  * Use `create(MetricSeriesSchema)` to create a new message.
  */
 export const MetricSeriesSchema: GenMessage<MetricSeries> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_query_service, 13);
+  messageDesc(file_stakeout_v1_query_service, 14);
 
 /**
  * @generated from message stakeout.v1.WatchChangesRequest
@@ -555,14 +602,14 @@ export type WatchChangesRequest = Message<"stakeout.v1.WatchChangesRequest"> & {
  * Use `create(WatchChangesRequestSchema)` to create a new message.
  */
 export const WatchChangesRequestSchema: GenMessage<WatchChangesRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_query_service, 14);
+  messageDesc(file_stakeout_v1_query_service, 15);
 
 /**
  * @generated from message stakeout.v1.WatchChangesResponse
  */
 export type WatchChangesResponse = Message<"stakeout.v1.WatchChangesResponse"> & {
   /**
-   * Any of: agents, inventory, metrics, policies, tasks, profiles.
+   * Any of: agents, inventory, metrics, policies, tasks, profiles, http.
    *
    * @generated from field: repeated string topics = 1;
    */
@@ -581,7 +628,7 @@ export type WatchChangesResponse = Message<"stakeout.v1.WatchChangesResponse"> &
  * Use `create(WatchChangesResponseSchema)` to create a new message.
  */
 export const WatchChangesResponseSchema: GenMessage<WatchChangesResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_query_service, 15);
+  messageDesc(file_stakeout_v1_query_service, 16);
 
 /**
  * Reads for the UI and the CLI. Needs the viewer role.
