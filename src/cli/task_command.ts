@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { formatMetricValue, isMetricName } from "../model/metric.ts";
+import { formatMetricValue, isMetricName, metrics } from "../model/metric.ts";
+import { describeSeries } from "../model/series.ts";
 import { taskStates } from "../model/task.ts";
 import type { BackendClient } from "./backend_client.ts";
 import { CommandError } from "./command_error.ts";
@@ -140,7 +141,7 @@ function describeCause({ cause }: TaskRecord): string {
   return `${cause.metric} >= ${
     showValue(cause.metric, cause.threshold)
   } in ${cause.reached} of ${cause.periodSeconds} s` +
-    (cause.uri === "" ? "" : ` on ${cause.uri}`);
+    describeSeries(cause);
 }
 
 function describeTask(task: TaskRecord): string {
@@ -159,6 +160,11 @@ function describeTask(task: TaskRecord): string {
   if (cause !== null) {
     const slots = cause.slots.map((value) => value === null ? "-" : String(Number(value.toFixed(2))));
     rows.push(["window", `${slots.join(" ")} (one a second, until ${cause.at})`]);
+    for (const [name, title] of countNames) {
+      const counts = cause.counts?.map((slot) => slot === null ? "-" : String(slot[name])) ?? [];
+      if (counts.some((count) => count !== "-" && count !== "0")) rows.push([title, counts.join(" ")]);
+    }
+    if (cause.note !== "") rows.push(["note", cause.note]);
   }
   if (loss !== null) {
     const lost = loss.lostKernel + loss.lostAgent;
@@ -170,11 +176,15 @@ function describeTask(task: TaskRecord): string {
   return formatTable([["FIELD", "VALUE"], ...rows]);
 }
 
+const countNames = [["requests", "requests"], ["errors", "errors"], ["pending", "in flight"]] as const;
+
 function showValue(metric: string, value: number): string {
   return isMetricName(metric) ? formatMetricValue(metric, value) : String(value);
 }
 
 function parseMetric(value: string): string {
-  if (!isMetricName(value)) throw new InvalidArgumentError("See the README for the metrics.");
+  if (!isMetricName(value)) {
+    throw new InvalidArgumentError(`Use one of ${Object.keys(metrics).join(", ")}.`);
+  }
   return value;
 }

@@ -1,4 +1,5 @@
-import { ProfileKind, SlotState, type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import { type Cause, ProfileKind, SlotState, type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import { isMetricName, metrics } from "../model/metric.ts";
 import { formatTime } from "./table.ts";
 
 const states: Readonly<Record<TaskState, string>> = {
@@ -48,6 +49,7 @@ export function toTaskRecord(task: Task) {
       rule: task.cause.rule,
       metric: task.cause.metric,
       uri: task.cause.uri,
+      variant: task.cause.variant,
       threshold: task.cause.threshold,
       periodSeconds: task.cause.periodSeconds,
       count: task.cause.count,
@@ -55,6 +57,8 @@ export function toTaskRecord(task: Task) {
       at: formatTime(task.cause.atUnixMs),
       // An empty slot is null: nothing was observed, which is not zero.
       slots: task.cause.slots.map(({ state, value }) => state === SlotState.UNSPECIFIED ? null : value),
+      ...toCounts(task.cause),
+      note: task.cause.note,
     },
     loss: task.loss === undefined ? null : {
       taken: Number(task.loss.taken),
@@ -63,6 +67,16 @@ export function toTaskRecord(task: Task) {
       lostAgent: Number(task.loss.lostAgent),
       truncated: Number(task.loss.truncated),
     },
+  };
+}
+
+/** What HTTP slots were made of, in the order of the slots; absent for other metrics. */
+function toCounts({ metric, slots }: Cause) {
+  if (!isMetricName(metric) || !metrics[metric].http) return {};
+  return {
+    counts: slots.map(({ state, requests, errors, pending }) =>
+      state === SlotState.UNSPECIFIED ? null : { requests, errors, pending }
+    ),
   };
 }
 

@@ -35,6 +35,26 @@ Deno.test("toTaskRecord() names states and kinds, keeps empty slots apart from z
   assert.deepEqual(record.loss, { taken: 5, stored: 4, lostKernel: 1, lostAgent: 0, truncated: 0 });
 });
 
+Deno.test("toTaskRecord() tells which requests an HTTP cause is about and what each slot was made of", () => {
+  const { cause } = toTaskRecord(create(TaskSchema, {
+    cause: {
+      metric: "http_error_rate",
+      uri: "/api/",
+      variant: "prefix 5xx",
+      note: "1 of 4 requests was looked at",
+      slots: [{}, { state: SlotState.VALUE, value: 25, requests: 8, errors: 2, pending: 1 }],
+    },
+  }));
+  assert.deepEqual([cause?.uri, cause?.variant, cause?.note], [
+    "/api/",
+    "prefix 5xx",
+    "1 of 4 requests was looked at",
+  ]);
+  assert.deepEqual(cause?.counts, [null, { requests: 8, errors: 2, pending: 1 }]);
+  const cpu = toTaskRecord(create(TaskSchema, { cause: { metric: "process_cpu", slots: [{}] } }));
+  assert.equal(cpu.cause?.counts, undefined);
+});
+
 Deno.test("findTaskState() finds every state by the name that is offered", () => {
   assert.deepEqual(taskStates.map(findTaskState), [
     TaskState.RUNNING,

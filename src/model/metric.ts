@@ -72,7 +72,7 @@ export function isMetricName(name: string): name is MetricName {
   return Object.hasOwn(metrics, name);
 }
 
-/** Value with its unit for people: `82.4 %`, `512 ms`, `1.5 s`, `12`, `0.73`. */
+/** Value with its unit for people: `82.4 %`, `512 ms`, `1.5 s`, `29 /s`, `12`, `0.73`. */
 export function formatMetricValue(name: MetricName, value: number): string {
   switch (metrics[name].unit) {
     case "percent":
@@ -80,7 +80,7 @@ export function formatMetricValue(name: MetricName, value: number): string {
     case "milliseconds":
       return value >= 1000 ? `${formatNumber(value / 1000)} s` : `${formatNumber(value)} ms`;
     case "count":
-      return formatNumber(value);
+      return name === "http_request_rate" ? `${formatNumber(value)} /s` : formatNumber(value);
   }
 }
 

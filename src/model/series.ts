@@ -15,3 +15,18 @@ export function seriesVariant({ metric, uri, role, errors, includePending, thres
   if (metrics[metric].unit === "milliseconds" && includePending) words.push(`pending>${threshold}`);
   return words.join(" ");
 }
+
+/**
+ * Which requests an HTTP series is about, as the end of a sentence: ` on /api/pay*, as client, only 5xx`; `""` for all of
+ * the server side. A path is what clients made it.
+ */
+export function describeSeries({ uri, variant }: { readonly uri: string; readonly variant: string }): string {
+  const words = variant.split(" ");
+  const shown = words.includes("prefix") ? `${uri}*` : words.includes("regex") ? `/${uri}/` : uri;
+  const parts = [uri === "" ? "" : ` on ${shown}`];
+  if (words.includes("client")) parts.push(uri === "" ? " as client" : ", as client");
+  if (words.includes("5xx")) parts.push(", only 5xx");
+  const pending = words.find((word) => word.startsWith("pending>"));
+  if (pending !== undefined) parts.push(`, in flight over ${pending.slice("pending>".length)} ms too`);
+  return parts.join("");
+}

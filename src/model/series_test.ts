@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type Rule, ruleDefaults } from "./policy.ts";
-import { seriesVariant } from "./series.ts";
+import { describeSeries, seriesVariant } from "./series.ts";
 
 function variant(rule: Partial<Rule>): string {
   return seriesVariant({ ...ruleDefaults, metric: "http_error_rate", threshold: 500, ...rule });
@@ -16,4 +16,18 @@ Deno.test("seriesVariant() tells apart rules whose values differ and no others",
   assert.equal(variant(slow), "");
   assert.equal(variant({ includePending: true }), "");
   assert.equal(variant({ metric: "process_cpu", role: "client" }), "");
+});
+
+Deno.test("describeSeries() says which requests a series is about", () => {
+  const cases = [
+    ["", "", ""],
+    ["/pay", "path", " on /pay"],
+    ["/api/", "prefix client 5xx", " on /api/*, as client, only 5xx"],
+    ["^/x", "regex", " on /^/x/"],
+    ["", "client", " as client"],
+    ["", "pending>1500", ", in flight over 1500 ms too"],
+    // As causes of agents before there were variants.
+    ["/pay", "", " on /pay"],
+  ] as const;
+  for (const [uri, variant, words] of cases) assert.equal(describeSeries({ uri, variant }), words);
 });
