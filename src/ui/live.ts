@@ -5,7 +5,7 @@ import { signedOut } from "./session.ts";
 import { nowUnixMs } from "./time.ts";
 
 /** Kinds of change the backend tells about. */
-export type Topic = "agents" | "inventory" | "metrics" | "policies" | "tasks" | "profiles";
+export type Topic = "agents" | "inventory" | "metrics" | "policies" | "tasks" | "profiles" | "http";
 
 /** What changed; `taskIds` tells which tasks, and is empty when any may have. */
 export interface Change {
@@ -23,7 +23,7 @@ export const connection = signal<Connection>("connecting");
 export const lostSinceUnixMs = signal(0);
 
 const listeners = new Set<(change: Change) => void>();
-const allTopics = new Set<Topic>(["agents", "inventory", "metrics", "policies", "tasks", "profiles"]);
+const allTopics = new Set<Topic>(["agents", "inventory", "metrics", "policies", "tasks", "profiles", "http"]);
 // A stream without news may not even send its headers; one that has not failed by then is taken for open.
 const quietMs = 1500;
 const firstDelayMs = 1000;

@@ -1,4 +1,5 @@
 import type { Rule } from "../model/policy.ts";
+import { describeSeries } from "../model/series.ts";
 import type { Cause, Task } from "../gen/stakeout/v1/task_pb.ts";
 import { ProfileKind, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { formatCount, formatValue } from "./format.ts";
@@ -23,8 +24,7 @@ export function describeUri(uri: Rule["uri"]): string {
 /** Why a task started: the rule, and how often it was reached. */
 export function describeCause(cause: Cause | undefined): string {
   if (cause === undefined) return "asked for by hand";
-  const uri = cause.uri === "" ? "" : ` on ${cause.uri}`;
-  return `${describeRule(cause)}${uri}: reached ${formatCount(cause.reached)}`;
+  return `${describeRule(cause)}${describeSeries(cause)}: reached ${formatCount(cause.reached)}`;
 }
 
 /** Name of a kind of profile for people. */

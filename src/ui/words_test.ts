@@ -15,6 +15,11 @@ Deno.test("describeCause() says the rule and how often it was reached", () => {
   assert.equal(describeCause(cause), "process_cpu ≥ 80 % in 5 of 10 s: reached 6");
   cause.uri = "/api/pay";
   assert.equal(describeCause(cause), "process_cpu ≥ 80 % in 5 of 10 s on /api/pay: reached 6");
+  Object.assign(cause, { metric: "http_p95_response_time", threshold: 12_000, variant: "prefix client" });
+  assert.equal(
+    describeCause(cause),
+    "http_p95_response_time ≥ 12 s in 5 of 10 s on /api/pay*, as client: reached 6",
+  );
   assert.equal(describeCause(undefined), "asked for by hand");
 });
 

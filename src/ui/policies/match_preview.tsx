@@ -1,25 +1,30 @@
 import { useEffect, useState } from "preact/hooks";
+import type { CheckPolicyResponse } from "../../gen/stakeout/v1/policy_service_pb.ts";
 import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
 import { Name } from "../components/name.tsx";
 import { Panel } from "../components/panel.tsx";
 import { formatCount } from "../format.ts";
-import { useQuery } from "../use_query.ts";
+import { type Query, useQuery } from "../use_query.ts";
 import { baseName } from "../words.ts";
 
 const restMs = 350;
 
-/** Which processes the text would match now, asked of the backend once typing rests. Only for a text without problems. */
-export function MatchPreview({ source }: { source: string }) {
+/** What the backend says of a text once typing rests. `source` is the newest text without problems, `""` before there is one. */
+export function usePolicyCheck(source: string): Query<CheckPolicyResponse> {
   const [asked, setAsked] = useState(source);
   useEffect(() => {
     const timer = setTimeout(() => setAsked(source), restMs);
     return () => clearTimeout(timer);
   }, [source]);
-  const query = useQuery(asked, (signal) => api.policies.checkPolicy({ source: asked }, { signal }), {
+  return useQuery(asked, (signal) => api.policies.checkPolicy({ source: asked }, { signal }), {
     topics: ["inventory"],
     atMostEveryMs: 5000,
   });
+}
+
+/** Which processes a text would match now. */
+export function MatchPreview({ query }: { query: Query<CheckPolicyResponse> }) {
   return (
     <Panel
       title="Matches now"

@@ -104,7 +104,7 @@ export function newRule(metric: MetricName): RuleDraft {
     http_request_rate: "1000",
     http_error_rate: "5%",
     http_avg_response_time: "500ms",
-    http_p50_response_time: "500ms",
+    http_p50_response_time: "300ms",
     http_p95_response_time: "1s",
     http_p99_response_time: "2s",
   }[metric];
@@ -120,12 +120,31 @@ export function newRule(metric: MetricName): RuleDraft {
   };
 }
 
+const problems: Readonly<Record<MetricName, string>> = {
+  process_cpu: "high-cpu",
+  process_thread_count: "threads",
+  system_load: "load",
+  http_request_rate: "requests",
+  http_error_rate: "errors",
+  http_avg_response_time: "latency",
+  http_p50_response_time: "latency",
+  http_p95_response_time: "latency",
+  http_p99_response_time: "latency",
+};
+
 /** A policy to start from. */
-export function newDraft(target: Partial<Pick<PolicyDraft, "service" | "exe">>): PolicyDraft {
+export function newDraft(
+  target: Partial<Pick<PolicyDraft, "service" | "exe">>,
+  rule: RuleDraft = newRule("process_cpu"),
+): PolicyDraft {
   const service = target.service ?? "";
-  const slug = service.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 50);
+  const slug = service.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "").slice(0, 50).replace(
+    /-$/,
+    "",
+  );
+  const problem = problems[rule.metric];
   return {
-    name: slug === "" ? "high-cpu" : `${slug}-high-cpu`,
+    name: slug === "" ? problem : `${slug}-${problem}`,
     description: "",
     paused: false,
     service,
@@ -134,7 +153,7 @@ export function newDraft(target: Partial<Pick<PolicyDraft, "service" | "exe">>):
     cgroup: "",
     host: "",
     labels: "",
-    rules: [newRule("process_cpu")],
+    rules: [rule],
     start: ["on_cpu"],
     duration: "1m",
     silence: formatDuration(policyDefaults.silenceSeconds * 1000),

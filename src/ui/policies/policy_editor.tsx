@@ -1,10 +1,10 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { parsePolicies, type Problem } from "../../model/policy_file.ts";
 import { Failure } from "../components/answer.tsx";
 import { Panel } from "../components/panel.tsx";
 import { askBeforeLeaving, navigate } from "../router.ts";
 import { hasComments } from "./highlight_yaml.ts";
-import { MatchPreview } from "./match_preview.tsx";
+import { MatchPreview, usePolicyCheck } from "./match_preview.tsx";
 import { draftOf, type PolicyDraft, writeDraft } from "./policy_draft.ts";
 import { PolicyForm } from "./policy_form.tsx";
 import { type Conflict, savePolicy } from "./save_policy.ts";
@@ -43,6 +43,9 @@ export function PolicyEditor({ name, source, version, draft }: {
   const changed = text !== source || formFaults.size > 0;
   const savedName = documents[0]?.policy.name ?? "";
   const faultless = found.length === 0 && formFaults.size === 0;
+  const lastFaultless = useRef("");
+  if (faultless) lastFaultless.current = text;
+  const check = usePolicyCheck(lastFaultless.current);
 
   useEffect(() => {
     askBeforeLeaving(changed ? "Leave without saving this policy?" : undefined);
@@ -148,7 +151,14 @@ export function PolicyEditor({ name, source, version, draft }: {
         <Panel title="Form">
           <div class="panel-body">
             {form !== undefined
-              ? <PolicyForm draft={form} faults={faults} onChange={changeForm} />
+              ? (
+                <PolicyForm
+                  draft={form}
+                  faults={faults}
+                  paths={check.data?.paths ?? []}
+                  onChange={changeForm}
+                />
+              )
               : (
                 <p class="muted">
                   {documents.length > 1
@@ -165,7 +175,7 @@ export function PolicyEditor({ name, source, version, draft }: {
           >
             <YamlEditor text={text} problems={problems} onInput={typeText} />
           </Panel>
-          {faultless && <MatchPreview source={text} />}
+          {faultless && <MatchPreview query={check} />}
         </div>
       </div>
     </>

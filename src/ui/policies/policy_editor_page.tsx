@@ -1,9 +1,10 @@
+import { isMetricName, metrics } from "../../model/metric.ts";
 import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
 import { useTitle } from "../components/use_title.ts";
 import { place } from "../router.ts";
 import { useQuery } from "../use_query.ts";
-import { newDraft, writeDraft } from "./policy_draft.ts";
+import { newDraft, newRule, type RuleDraft, writeDraft } from "./policy_draft.ts";
 import { PolicyEditor } from "./policy_editor.tsx";
 
 /** Editor of a policy; `name` is `""` for a new one. */
@@ -36,7 +37,7 @@ function NewPolicy() {
         const target = asked !== "" ? { service: asked } : exe !== "" ? { exe } : {
           service: services[0]?.service ?? "",
         };
-        const draft = newDraft(target);
+        const draft = newDraft(target, readRule(settings));
         const written = writeDraft(draft);
         return (
           <PolicyEditor name="" source={"text" in written ? written.text : ""} version={0} draft={draft} />
@@ -44,4 +45,17 @@ function NewPolicy() {
       }}
     </Answer>
   );
+}
+
+/** The rule that an address asks for, such as on one path. */
+function readRule(settings: URLSearchParams): RuleDraft {
+  const metric = settings.get("metric") ?? "";
+  const path = settings.get("path") ?? "";
+  const rule = newRule(isMetricName(metric) ? metric : "process_cpu");
+  if (!metrics[rule.metric].http) return rule;
+  return {
+    ...rule,
+    ...path === "" ? {} : { uriKind: "paths", uri: path },
+    role: settings.get("role") === "client" ? "client" : "server",
+  };
 }

@@ -1,3 +1,5 @@
+import type { SeenPath } from "../../gen/stakeout/v1/policy_service_pb.ts";
+import { metrics } from "../../model/metric.ts";
 import { profileKinds } from "../../model/policy.ts";
 import { Icon } from "../components/icon.tsx";
 import { FormField } from "./form_field.tsx";
@@ -27,10 +29,12 @@ const kindHints = {
 } as const;
 
 /** The common policy as a form; every change gives a whole new draft. */
-export function PolicyForm({ draft, faults, onChange }: {
+export function PolicyForm({ draft, faults, paths, onChange }: {
   draft: PolicyDraft;
   /** What is wrong, by the path of its field in the YAML. */
   faults: ReadonlyMap<string, string>;
+  /** Seen at the processes that match, of both sides. */
+  paths: readonly SeenPath[];
   onChange: (draft: PolicyDraft) => void;
 }) {
   const suggestions = useSuggestions();
@@ -87,6 +91,7 @@ export function PolicyForm({ draft, faults, onChange }: {
             key={index}
             rule={rule}
             index={index}
+            paths={paths}
             faultOf={(field) => faults.get(`rules[${index}].${field}`)}
             onChange={(changed) => changeRule(index, changed)}
             onRemove={draft.rules.length === 1
@@ -102,6 +107,19 @@ export function PolicyForm({ draft, faults, onChange }: {
           >
             <Icon name="plus" />Add a rule
           </button>
+        )}
+        {draft.rules.some(({ metric }) => metrics[metric].http) && (
+          <label class="check form-tls">
+            <input
+              type="checkbox"
+              checked={draft.tls}
+              onChange={(event) => change({ tls: event.currentTarget.checked })}
+            />
+            <span>
+              Encrypted requests too{" "}
+              <span class="muted">probes in the TLS library; each message costs a little</span>
+            </span>
+          </label>
         )}
       </fieldset>
       <fieldset>

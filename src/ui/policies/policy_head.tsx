@@ -2,6 +2,7 @@ import { useState } from "preact/hooks";
 import type { PolicySummary } from "../../gen/stakeout/v1/policy_service_pb.ts";
 import type { Policy } from "../../model/policy.ts";
 import { parsePolicies } from "../../model/policy_file.ts";
+import { describeSeries, seriesVariant } from "../../model/series.ts";
 import { api, explainError } from "../api.ts";
 import { Failure } from "../components/answer.tsx";
 import { ConfirmDialog } from "../components/confirm_dialog.tsx";
@@ -121,7 +122,7 @@ function PolicyWords({ policy }: { policy: Policy }) {
                 {" "}on <code>{showInvisible(describeUri(rule.uri))}</code>
               </>
             )}
-            {rule.role === "client" && " as client"}
+            {describeSeries({ uri: "", variant: seriesVariant(rule) })}
           </span>
         </li>
       ))}

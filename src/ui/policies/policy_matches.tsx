@@ -78,7 +78,10 @@ function Row({ row: { process, host, values, trips, lastTripUnixMs } }: { row: P
         {values.length === 0 ? <span class="muted">no value yet</span> : (
           <div class="values">
             {values.map((value) => (
-              <ValueMeter key={`${value.metric} ${value.uri} ${value.threshold}`} value={value} />
+              <ValueMeter
+                key={`${value.metric} ${value.uri} ${value.variant} ${value.threshold}`}
+                value={value}
+              />
             ))}
           </div>
         )}

@@ -1,19 +1,21 @@
 import { type MetricName, metrics } from "../../model/metric.ts";
 import type { Rule } from "../../model/policy.ts";
+import type { SeenPath } from "../../gen/stakeout/v1/policy_service_pb.ts";
 import { Icon } from "../components/icon.tsx";
 import { FormField } from "./form_field.tsx";
+import { PathChips } from "./path_chips.tsx";
 import { newRule, type RuleDraft } from "./policy_draft.ts";
 
-const unitHints = { percent: "80%", count: "100", milliseconds: "500ms" } as const;
 const uriKinds = [["", "All requests"], ["paths", "Exact paths"], ["prefixes", "Prefixes"], [
   "regex",
   "Regular expression",
 ]] as const;
 
 /** One rule of the form, read as a sentence: metric, threshold, in count of period. */
-export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
+export function RuleFields({ rule, index, paths, faultOf, onChange, onRemove }: {
   rule: RuleDraft;
   index: number;
+  paths: readonly SeenPath[];
   /** What is wrong with a field of this rule, by its name. */
   faultOf: (field: string) => string | undefined;
   onChange: (rule: RuleDraft) => void;
@@ -34,14 +36,19 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
               change({ metric, threshold: newRule(metric).threshold });
             }}
           >
-            {Object.values(metrics).map(({ name, title }) => <option key={name} value={name}>{title}
-            </option>)}
+            {[false, true].map((http) => (
+              <optgroup key={http} label={http ? "HTTP" : "Process and host"}>
+                {Object.values(metrics).filter((metric) => metric.http === http).map(({ name, title }) => (
+                  <option key={name} value={name}>{title}</option>
+                ))}
+              </optgroup>
+            ))}
           </select>
         </label>
         <FormField
           title="is at least"
           value={rule.threshold}
-          hint={unitHints[unit]}
+          hint={newRule(rule.metric).threshold}
           fault={faultOf("threshold")}
           onInput={(threshold) => change({ threshold })}
         />
@@ -111,7 +118,7 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
               </select>
             </label>
           )}
-          {rule.metric === "http_avg_response_time" && (
+          {unit === "milliseconds" && (
             <label class="check">
               <input
                 type="checkbox"
@@ -121,6 +128,11 @@ export function RuleFields({ rule, index, faultOf, onChange, onRemove }: {
               Requests still in flight too
             </label>
           )}
+          <PathChips
+            paths={paths.filter(({ client }) => client === (rule.role === "client"))}
+            rule={rule}
+            onChange={change}
+          />
         </div>
       )}
     </fieldset>

@@ -1,5 +1,5 @@
 import type uPlot from "uplot";
-import type { ChartInput } from "./chart_input.ts";
+import { type ChartInput, isOwnCause } from "./chart_input.ts";
 
 /** Colours of the marks. */
 export interface MarkColors {
@@ -15,7 +15,7 @@ export function drawWindows(plot: uPlot, input: ChartInput, colors: MarkColors):
   context.save();
   context.fillStyle = colors.tripWash;
   for (const { cause } of input.tasks) {
-    if (cause === undefined || cause.metric !== input.metric) continue;
+    if (cause === undefined || !isOwnCause(cause, input)) continue;
     const endSeconds = Number(cause.atUnixMs) / 1000;
     const right = Math.min(bbox.left + bbox.width, plot.valToPos(endSeconds, "x", true));
     const left = Math.max(bbox.left, plot.valToPos(endSeconds - cause.periodSeconds, "x", true));

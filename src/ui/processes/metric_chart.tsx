@@ -3,9 +3,10 @@ import uPlot from "uplot";
 import type { MetricSeries, RuleLine } from "../../gen/stakeout/v1/query_service_pb.ts";
 import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { isMetricName, metrics } from "../../model/metric.ts";
+import { describeSeries } from "../../model/series.ts";
 import { Name } from "../components/name.tsx";
 import { useWidth } from "../components/use_width.ts";
-import { formatValue } from "../format.ts";
+import { formatValue, showInvisible } from "../format.ts";
 import { paintVersion } from "../theme.ts";
 import { formatLocalClock } from "../time.ts";
 import { describeRule } from "../words.ts";
@@ -20,6 +21,7 @@ const height = 168;
 export function MetricChart(props: {
   metric: string;
   uri: string;
+  variant: string;
   data: MetricSeries;
   stepSeconds: number;
   fromUnixMs: number;
@@ -27,15 +29,17 @@ export function MetricChart(props: {
   rules: readonly RuleLine[];
   tasks: readonly Task[];
 }) {
-  const { metric, uri, data, stepSeconds, fromUnixMs, toUnixMs, rules, tasks } = props;
+  const { metric, uri, variant, data, stepSeconds, fromUnixMs, toUnixMs, rules, tasks } = props;
   const { ref, width } = useWidth<HTMLDivElement>();
   const place = useRef<HTMLDivElement>(null);
   const readout = useRef<HTMLSpanElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const columns = useMemo(() => toColumns(data, stepSeconds), [data, stepSeconds]);
-  const input = useRef<ChartInput>({ metric, stepSeconds, rules, tasks, highest: 0 });
+  const input = useRef<ChartInput>({ metric, uri, variant, stepSeconds, rules, tasks, highest: 0 });
   input.current = {
     metric,
+    uri,
+    variant,
     stepSeconds,
     rules,
     tasks,
@@ -72,14 +76,15 @@ export function MetricChart(props: {
   }, [columns, fromUnixMs, toUnixMs, version, width === 0]);
 
   const title = isMetricName(metric) ? metrics[metric].title : metric;
+  const requests = describeSeries({ uri, variant }).trim();
   return (
-    <section class="chart" aria-label={title}>
+    <section class="chart" aria-label={showInvisible(`${title} ${requests}`)}>
       <div class="chart-head">
         <h3>
           {title}
-          {uri !== "" && (
-            <span class="muted mono">
-              <Name text={uri} />
+          {requests !== "" && (
+            <span class="muted chart-requests">
+              <Name text={requests} />
             </span>
           )}
         </h3>
@@ -92,7 +97,7 @@ export function MetricChart(props: {
           <p class="chart-empty muted">No value in this time. Empty seconds are not zero.</p>
         )}
       </div>
-      <TaskLane tasks={tasks} fromUnixMs={fromUnixMs} toUnixMs={toUnixMs} metric={metric} />
+      <TaskLane tasks={tasks} fromUnixMs={fromUnixMs} toUnixMs={toUnixMs} series={{ metric, uri, variant }} />
     </section>
   );
 }

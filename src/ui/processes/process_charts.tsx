@@ -1,3 +1,4 @@
+import { useState } from "preact/hooks";
 import type { ProcessSummary, RuleLine } from "../../gen/stakeout/v1/query_service_pb.ts";
 import type { Series } from "../../gen/stakeout/v1/process_pb.ts";
 import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
@@ -14,20 +15,30 @@ import type { TimeRange } from "./time_range.ts";
 
 const mostPoints = 1500;
 
-/** One chart a metric of a process and of its host, all over the same time. */
-export function ProcessCharts({ summary, series, rules, tasks, range }: {
+const firstCharts = 24;
+/** As many series as the backend answers at once. */
+const seriesPerQuery = 32;
+
+/** One chart a series of a process and of its host, all over the same time; `paired` in two columns where there is room. */
+export function ProcessCharts({ summary, series, rules, tasks, range, paired = false }: {
   summary: ProcessSummary;
   series: readonly Series[];
   rules: readonly RuleLine[];
   tasks: readonly Task[];
   range: TimeRange;
+  paired?: boolean;
 }) {
+  const [all, setAll] = useState(false);
   const { agentId, endedAtUnixMs } = summary;
   const names = Object.keys(metrics);
-  const shown = [...series].sort((one, two) =>
-    names.indexOf(one.metric) - names.indexOf(two.metric) || one.uri.localeCompare(two.uri)
+  // Those of the whole process first, then those of rules on some of its requests.
+  const sorted = [...series].sort((one, two) =>
+    Number(one.uri !== "") - Number(two.uri !== "") ||
+    names.indexOf(one.metric) - names.indexOf(two.metric) ||
+    one.uri.localeCompare(two.uri) || one.variant.localeCompare(two.variant)
   );
-  const key = shown.map(({ processId, metric, uri }) => `${processId} ${metric} ${uri}`).join("\n");
+  const shown = all ? sorted : sorted.slice(0, firstCharts);
+  const key = shown.map(seriesKey).join("\n");
   const stepSeconds = Math.ceil(range.seconds / mostPoints);
   const query = useQuery(
     `${range.name}\n${endedAtUnixMs}\n${key}`,
@@ -35,11 +46,19 @@ export function ProcessCharts({ summary, series, rules, tasks, range }: {
       // An ended process is shown up to its end, a living one up to now.
       const toUnixMs = endedAtUnixMs > 0n ? endedAtUnixMs : BigInt(nowUnixMs());
       const fromUnixMs = toUnixMs - BigInt(range.seconds * 1000);
-      if (shown.length === 0) return { series: [], stepSeconds: 1 };
-      return await api.query.queryMetrics(
-        { series: shown, agentId, fromUnixMs, toUnixMs, maxPoints: mostPoints },
-        { signal },
+      const parts = Array.from(
+        { length: Math.ceil(shown.length / seriesPerQuery) },
+        (_, part) => shown.slice(part * seriesPerQuery, (part + 1) * seriesPerQuery),
       );
+      const answers = await Promise.all(
+        parts.map((series) =>
+          api.query.queryMetrics({ series, agentId, fromUnixMs, toUnixMs, maxPoints: mostPoints }, { signal })
+        ),
+      );
+      return {
+        series: answers.flatMap(({ series }) => series),
+        stepSeconds: answers.reduce((most, { stepSeconds }) => Math.max(most, stepSeconds), 1),
+      };
     },
     { topics: ["metrics"], atMostEveryMs: Math.max(1000, stepSeconds * 1000) },
   );
@@ -69,21 +88,33 @@ export function ProcessCharts({ summary, series, rules, tasks, range }: {
     <Answer query={query}>
       {(answer) => (
         <>
-          {answer.series.map((one) => (
-            <MetricChart
-              key={`${one.series?.metric} ${one.series?.uri}`}
-              metric={one.series?.metric ?? ""}
-              uri={one.series?.uri ?? ""}
-              data={one}
-              stepSeconds={answer.stepSeconds}
-              fromUnixMs={endMs - range.seconds * 1000}
-              toUnixMs={endMs}
-              rules={rules.filter(({ metric, uri }) =>
-                metric === one.series?.metric && uri === one.series.uri
-              )}
-              tasks={tasks}
-            />
-          ))}
+          <div class={paired ? "charts paired" : "charts"}>
+            {answer.series.map((one) =>
+              one.series !== undefined && (
+                <MetricChart
+                  key={seriesKey(one.series)}
+                  metric={one.series.metric}
+                  uri={one.series.uri}
+                  variant={one.series.variant}
+                  data={one}
+                  stepSeconds={answer.stepSeconds}
+                  fromUnixMs={endMs - range.seconds * 1000}
+                  toUnixMs={endMs}
+                  rules={rules.filter(({ metric, uri, variant }) =>
+                    metric === one.series?.metric && uri === one.series.uri && variant === one.series.variant
+                  )}
+                  tasks={tasks}
+                />
+              )
+            )}
+          </div>
+          {sorted.length > shown.length && (
+            <p class="panel-foot">
+              <button type="button" class="button small" onClick={() => setAll(true)}>
+                Show {sorted.length - shown.length} more charts
+              </button>
+            </p>
+          )}
           {answer.stepSeconds > 1 && (
             <p class="panel-foot">
               Each point is {formatSpan(answer.stepSeconds)}: mean, with lowest to highest shaded.
@@ -93,4 +124,8 @@ export function ProcessCharts({ summary, series, rules, tasks, range }: {
       )}
     </Answer>
   );
+}
+
+function seriesKey({ processId, metric, uri, variant }: Series): string {
+  return `${processId} ${metric} ${variant} ${uri}`;
 }

@@ -10,6 +10,7 @@ import { place, setQuery } from "../router.ts";
 import { TaskTable } from "../tasks/task_table.tsx";
 import { useQuery } from "../use_query.ts";
 import { baseName } from "../words.ts";
+import { HttpPanel, isHttpMetric } from "./http_panel.tsx";
 import { ProcessCharts } from "./process_charts.tsx";
 import { ProcessHead } from "./process_head.tsx";
 import { readRange, timeRanges } from "./time_range.ts";
@@ -19,7 +20,7 @@ const mostTasks = 12;
 /** One process: what it is, its metrics against the rules, its tasks. */
 export function ProcessPage({ id }: { id: string }) {
   const query = useQuery(id, (signal) => api.query.getProcess({ id }, { signal }), {
-    topics: ["inventory", "policies", "tasks"],
+    topics: ["inventory", "policies", "tasks", "http"],
     atMostEveryMs: 2000,
   });
   const process = query.data?.summary?.process;
@@ -27,7 +28,7 @@ export function ProcessPage({ id }: { id: string }) {
   const range = readRange(place.value.query);
   return (
     <Answer query={query} missing="This process is not known here, or ended longer ago than is kept">
-      {({ summary, series, rules, tasks, refusals }) =>
+      {({ summary, series, rules, tasks, refusals, http }) =>
         summary !== undefined && (
           <>
             <ProcessHead summary={summary} />
@@ -42,8 +43,12 @@ export function ProcessPage({ id }: { id: string }) {
                 />
               }
             >
-              <ProcessCharts summary={summary} series={series} rules={rules} tasks={tasks} range={range} />
+              <ProcessCharts
+                {...{ summary, rules, tasks, range }}
+                series={series.filter((one) => !isHttpMetric(one))}
+              />
             </Panel>
+            <HttpPanel {...{ summary, series, rules, http, tasks, range }} />
             <Panel
               title="Tasks"
               count={tasks.length === 0 ? undefined : formatCount(tasks.length)}

@@ -2,13 +2,15 @@ import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { nowUnixMs } from "../time.ts";
 import { describeCause, stateWords } from "../words.ts";
 import { formatLocalTime } from "../time.ts";
+import { showInvisible } from "../format.ts";
+import { type ChartInput, isOwnCause } from "./chart_input.ts";
 
 /** Tasks as bars on a chart's time axis; each leads to its page. Those that this metric tripped are amber. */
-export function TaskLane({ tasks, fromUnixMs, toUnixMs, metric }: {
+export function TaskLane({ tasks, fromUnixMs, toUnixMs, series }: {
   tasks: readonly Task[];
   fromUnixMs: number;
   toUnixMs: number;
-  metric: string;
+  series: Pick<ChartInput, "metric" | "uri" | "variant">;
 }) {
   const span = toUnixMs - fromUnixMs;
   const shown = tasks.filter((task) => {
@@ -23,14 +25,16 @@ export function TaskLane({ tasks, fromUnixMs, toUnixMs, metric }: {
         const end = task.endedAtUnixMs === 0n ? toUnixMs : Math.min(toUnixMs, Number(task.endedAtUnixMs));
         const left = ((start - fromUnixMs) / span) * 100;
         const width = Math.max(0.4, ((end - start) / span) * 100);
-        const words = `${task.policy || "by hand"}: ${describeCause(task.cause)}, ${
-          formatLocalTime(Number(task.startedAtUnixMs))
-        }, ${stateWords(task.state).text}`;
+        const words = showInvisible(
+          `${task.policy || "by hand"}: ${describeCause(task.cause)}, ${
+            formatLocalTime(Number(task.startedAtUnixMs))
+          }, ${stateWords(task.state).text}`,
+        );
         return (
           <li key={task.id} style={{ left: `${left}%`, width: `${width}%` }}>
             <a
               href={`/tasks/${task.id}`}
-              class={task.cause?.metric === metric ? "own" : ""}
+              class={isOwnCause(task.cause, series) ? "own" : ""}
               title={words}
               aria-label={words}
             >

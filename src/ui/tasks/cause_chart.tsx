@@ -1,18 +1,21 @@
+import { useState } from "preact/hooks";
 import type { Cause } from "../../gen/stakeout/v1/task_pb.ts";
 import { useWidth } from "../components/use_width.ts";
-import { formatValue } from "../format.ts";
+import { formatValue, showInvisible } from "../format.ts";
 import { formatLocalClock, formatZone } from "../time.ts";
 import { describeCause } from "../words.ts";
 import { type SlotBar, slotBars } from "./slot_bars.ts";
+import { barWords, slotStartMs } from "./slot_words.ts";
 
 const height = 132;
 const left = 8;
 const right = 76;
 const widestBar = 84;
 
-/** The window as bars over time with the threshold's line. */
+/** The window as bars over time with the threshold's line; what one bar is shows under the pointer and by arrow keys. */
 export function CauseChart({ cause }: { cause: Cause }) {
   const { ref, width } = useWidth<HTMLDivElement>();
+  const [chosen, setChosen] = useState<number>();
   const inner = Math.min(Math.max(0, width - left - right), cause.slots.length * widestBar);
   const { bars, lineY } = slotBars(cause, {
     width: inner,
@@ -20,13 +23,33 @@ export function CauseChart({ cause }: { cause: Cause }) {
     mostBars: Math.max(1, Math.floor(inner / 3)),
   });
   const endMs = Number(cause.atUnixMs);
-  const startMs = endMs - cause.slots.length * 1000;
+  const startMs = slotStartMs(cause, 0);
   const threshold = formatValue(cause.metric, cause.threshold);
   const perBar = bars[0]?.slots ?? 1;
+  const bar = chosen === undefined ? undefined : bars[Math.min(chosen, bars.length - 1)];
+  const onKeyDown = (event: KeyboardEvent) => {
+    const last = bars.length - 1;
+    const from = chosen ?? last + 1;
+    const to = { ArrowLeft: from - 1, ArrowRight: from + 1, Home: 0, End: last }[event.key];
+    if (to === undefined) return;
+    event.preventDefault();
+    setChosen(Math.min(last, Math.max(0, to)));
+  };
   return (
     <div class="cause-chart" ref={ref}>
       {inner > 0 && (
-        <svg width={width} height={height + 26} role="img" aria-label={describeCause(cause)}>
+        <svg
+          class="cause-bars"
+          width={width}
+          height={height + 26}
+          role="img"
+          aria-label={`${showInvisible(describeCause(cause))}. Arrow keys go through its seconds`}
+          tabIndex={0}
+          onKeyDown={onKeyDown}
+          onFocus={() => setChosen((one) => one ?? bars.length - 1)}
+          onBlur={() => setChosen(undefined)}
+          onPointerLeave={() => setChosen(undefined)}
+        >
           <defs>
             <pattern
               id="partial-hatch"
@@ -39,7 +62,14 @@ export function CauseChart({ cause }: { cause: Cause }) {
             </pattern>
           </defs>
           <g transform={`translate(${left}, 4)`}>
-            {bars.map((bar) => <Bar key={bar.first} bar={bar} label={barWords(cause, bar, startMs)} />)}
+            {bars.map((one, index) => (
+              <Bar
+                key={one.first}
+                bar={one}
+                chosen={one === bar}
+                onPoint={() => setChosen(index)}
+              />
+            ))}
             <line class="slot-line" x1="0" x2={inner + 6} y1={lineY} y2={lineY} />
             <text class="cause-threshold" x={inner + 10} y={lineY + 4}>≥ {threshold}</text>
             <line class="cause-base" x1="0" x2={inner} y1={height} y2={height} />
@@ -52,16 +82,20 @@ export function CauseChart({ cause }: { cause: Cause }) {
           </g>
         </svg>
       )}
+      <p class="cause-readout number" aria-live="polite">
+        {bar === undefined
+          ? <span class="muted">Point at a bar, or go through them with the arrow keys.</span>
+          : barWords(cause, bar)}
+      </p>
       {perBar > 1 && <p class="muted">Each bar is the highest of {perBar} seconds.</p>}
     </div>
   );
 }
 
-function Bar({ bar, label }: { bar: SlotBar; label: string }) {
+function Bar({ bar, chosen, onPoint }: { bar: SlotBar; chosen: boolean; onPoint: () => void }) {
   const place = { x: bar.x, y: bar.y, width: bar.width, height: height - bar.y };
   return (
-    <g class="cause-bar">
-      <title>{label}</title>
+    <g class={chosen ? "cause-bar chosen" : "cause-bar"} onPointerEnter={onPoint}>
       <rect class="cause-hit" x={bar.x} y="0" width={bar.width} height={height} />
       {bar.empty
         ? (
@@ -77,16 +111,4 @@ function Bar({ bar, label }: { bar: SlotBar; label: string }) {
       {bar.partial && <rect class="cause-partial" fill="url(#partial-hatch)" {...place} />}
     </g>
   );
-}
-
-function barWords(cause: Cause, bar: SlotBar, startMs: number): string {
-  const at = formatLocalClock(startMs + bar.first * 1000);
-  const when = bar.slots === 1
-    ? at
-    : `${at} to ${formatLocalClock(startMs + (bar.first + bar.slots - 1) * 1000)}`;
-  if (bar.empty) return `${when}: no value observed, which is not zero`;
-  const most = bar.slots === 1 ? "" : "at most ";
-  const counted = bar.counted ? ", counted" : "";
-  const partial = bar.partial ? ", partial: a mean over several seconds" : "";
-  return `${when}: ${most}${formatValue(cause.metric, bar.value)}${counted}${partial}`;
 }

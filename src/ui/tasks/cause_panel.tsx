@@ -1,8 +1,10 @@
 import { type Cause, SlotState, type Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { Panel } from "../components/panel.tsx";
-import { formatCount, formatValue } from "../format.ts";
+import { formatCount, formatValue, showInvisible } from "../format.ts";
 import { formatLocalClock } from "../time.ts";
 import { CauseChart } from "./cause_chart.tsx";
+import { CauseTable } from "./cause_table.tsx";
+import { countWords, hasCounts } from "./slot_words.ts";
 
 /** The window that tripped the rule, slot by slot. */
 export function CausePanel({ task }: { task: Task }) {
@@ -32,6 +34,7 @@ export function CausePanel({ task }: { task: Task }) {
         <CauseChart cause={cause} />
         <CauseFacts cause={cause} />
       </div>
+      <CauseTable cause={cause} />
     </Panel>
   );
 }
@@ -41,12 +44,33 @@ function CauseFacts({ cause }: { cause: Cause }) {
   const highest = seen.reduce((most, { value }) => Math.max(most, value), 0);
   const empty = cause.slots.length - seen.length;
   const partial = seen.filter(({ state }) => state === SlotState.PARTIAL).length;
+  const requests = seen.reduce((sum, slot) => sum + slot.requests, 0);
+  const errors = seen.reduce((sum, slot) => sum + slot.errors, 0);
+  const pending = seen.reduce((most, slot) => Math.max(most, slot.pending), 0);
   const first = cause.slots.findIndex(({ state, value }) =>
     state !== SlotState.UNSPECIFIED && value >= cause.threshold
   );
   const firstMs = Number(cause.atUnixMs) - (cause.slots.length - first) * 1000;
   return (
     <dl class="cause-facts number">
+      {cause.uri !== "" && (
+        <>
+          <dt>
+            {cause.variant.includes("prefix")
+              ? "Paths"
+              : cause.variant.includes("regex")
+              ? "Matching"
+              : "Path"}
+          </dt>
+          <dd class="mono cause-uri">{showInvisible(cause.uri)}{cause.variant.includes("prefix") && "*"}</dd>
+        </>
+      )}
+      {hasCounts(cause) && (
+        <>
+          <dt>Made of</dt>
+          <dd>{countWords({ requests, errors, pending })}</dd>
+        </>
+      )}
       <dt>Counted</dt>
       <dd>
         {formatCount(cause.reached)} of {formatCount(cause.periodSeconds)} s; rule {cause.rule + 1} asks for
@@ -73,6 +97,12 @@ function CauseFacts({ cause }: { cause: Cause }) {
         <>
           <dt>Partial</dt>
           <dd>{formatCount(partial)} s, a mean over several</dd>
+        </>
+      )}
+      {cause.note !== "" && (
+        <>
+          <dt>Note</dt>
+          <dd>{showInvisible(cause.note)}</dd>
         </>
       )}
     </dl>

@@ -11,6 +11,10 @@ export interface SlotBar {
   readonly counted: boolean;
   readonly partial: boolean;
   readonly value: number;
+  /** Of HTTP metrics: what its slots were made of, added up; requests in flight are the most of any. */
+  readonly requests: number;
+  readonly errors: number;
+  readonly pending: number;
   /** Index of its first slot and how many it joins. */
   readonly first: number;
   readonly slots: number;
@@ -40,6 +44,9 @@ export function slotBars(
       counted: seen.length > 0 && value >= cause.threshold,
       partial: seen.some(({ state }) => state === SlotState.PARTIAL),
       value,
+      requests: seen.reduce((sum, slot) => sum + slot.requests, 0),
+      errors: seen.reduce((sum, slot) => sum + slot.errors, 0),
+      pending: seen.reduce((most, slot) => Math.max(most, slot.pending), 0),
       first,
       slots: slots.length,
     });
