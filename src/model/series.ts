@@ -1,4 +1,4 @@
-import { metrics } from "./metric.ts";
+import { formatMetricValue, metrics } from "./metric.ts";
 import type { Rule } from "./policy.ts";
 
 /**
@@ -27,6 +27,9 @@ export function describeSeries({ uri, variant }: { readonly uri: string; readonl
   if (words.includes("client")) parts.push(uri === "" ? " as client" : ", as client");
   if (words.includes("5xx")) parts.push(", only 5xx");
   const pending = words.find((word) => word.startsWith("pending>"));
-  if (pending !== undefined) parts.push(`, in flight over ${pending.slice("pending>".length)} ms too`);
+  if (pending !== undefined) {
+    const longerMs = Number(pending.slice("pending>".length));
+    parts.push(`, in flight over ${formatMetricValue("http_avg_response_time", longerMs)} too`);
+  }
   return parts.join("");
 }

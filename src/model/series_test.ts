@@ -25,7 +25,7 @@ Deno.test("describeSeries() says which requests a series is about", () => {
     ["/api/", "prefix client 5xx", " on /api/*, as client, only 5xx"],
     ["^/x", "regex", " on /^/x/"],
     ["", "client", " as client"],
-    ["", "pending>1500", ", in flight over 1500 ms too"],
+    ["", "pending>1500", ", in flight over 1.5 s too"],
     // As causes of agents before there were variants.
     ["/pay", "", " on /pay"],
   ] as const;

@@ -21,10 +21,20 @@ export function describeUri(uri: Rule["uri"]): string {
   return "prefixes" in uri ? uri.prefixes.map((prefix) => `${prefix}*`).join(", ") : `/${uri.regex}/`;
 }
 
-/** Why a task started: the rule, and how often it was reached. */
+/** Why a task started: the rule, which requests it is about, and how often it was reached. */
 export function describeCause(cause: Cause | undefined): string {
   if (cause === undefined) return "asked for by hand";
   return `${describeRule(cause)}${describeSeries(cause)}: reached ${formatCount(cause.reached)}`;
+}
+
+/** Why a task started, without which requests it is about. */
+export function describeReached(cause: Cause | undefined): string {
+  return describeCause(cause && { ...cause, uri: "", variant: "" });
+}
+
+/** Which requests a cause or series is about, `""` for all of the server side and what is no HTTP metric. */
+export function describeRequests(series: { uri: string; variant: string } | undefined): string {
+  return series === undefined ? "" : describeSeries(series).replace(/^[, ]+/, "");
 }
 
 /** Name of a kind of profile for people. */

@@ -2,7 +2,16 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { CauseSchema, TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
-import { baseName, describeCause, describeUri, stateNames, stateWords, taskTargets } from "./words.ts";
+import {
+  baseName,
+  describeCause,
+  describeReached,
+  describeRequests,
+  describeUri,
+  stateNames,
+  stateWords,
+  taskTargets,
+} from "./words.ts";
 
 Deno.test("describeCause() says the rule and how often it was reached", () => {
   const cause = create(CauseSchema, {
@@ -20,6 +29,9 @@ Deno.test("describeCause() says the rule and how often it was reached", () => {
     describeCause(cause),
     "http_p95_response_time ≥ 12 s in 5 of 10 s on /api/pay*, as client: reached 6",
   );
+  assert.equal(describeReached(cause), "http_p95_response_time ≥ 12 s in 5 of 10 s: reached 6");
+  assert.equal(describeRequests(cause), "on /api/pay*, as client");
+  assert.equal(describeRequests({ uri: "", variant: "pending>500" }), "in flight over 500 ms too");
   assert.equal(describeCause(undefined), "asked for by hand");
 });
 

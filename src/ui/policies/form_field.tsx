@@ -1,7 +1,8 @@
 import { useId } from "preact/hooks";
 
 /** A text box with its name, suggestions and what is wrong with it. */
-export function FormField({ title, value, fault, hint, options, onInput }: {
+export function FormField({ class: className = "", title, value, fault, hint, options, onInput }: {
+  class?: string;
   title: string;
   value: string;
   fault?: string | undefined;
@@ -13,7 +14,7 @@ export function FormField({ title, value, fault, hint, options, onInput }: {
 }) {
   const id = useId();
   return (
-    <div class="field">
+    <div class={`field ${className}`}>
       <label for={id}>{title}</label>
       <input
         id={id}

@@ -33,7 +33,13 @@ export function RuleFields({ rule, index, paths, faultOf, onChange, onRemove }: 
             value={rule.metric}
             onChange={(event) => {
               const metric = event.currentTarget.value as MetricName;
-              change({ metric, threshold: newRule(metric).threshold });
+              // What the new metric does not read must not stay in the text.
+              const { threshold, errors, includePending } = newRule(metric);
+              change({
+                ...{ metric, threshold },
+                ...metric === "http_error_rate" ? {} : { errors },
+                ...metrics[metric].unit === "milliseconds" ? {} : { includePending },
+              });
             }}
           >
             {[false, true].map((http) => (
@@ -89,6 +95,7 @@ export function RuleFields({ rule, index, paths, faultOf, onChange, onRemove }: 
           </label>
           {rule.uriKind !== "" && (
             <FormField
+              class="uri"
               title={rule.uriKind === "regex" ? "Expression (RE2)" : "Apart by blanks"}
               value={rule.uri}
               hint={rule.uriKind === "regex" ? "^/api/v[0-9]+/" : "/api/pay /api/cart"}

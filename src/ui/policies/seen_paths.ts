@@ -1,8 +1,8 @@
 import type { SeenPath } from "../../gen/stakeout/v1/policy_service_pb.ts";
 import type { RuleDraft } from "./policy_draft.ts";
 
-/** Blanks part the paths of a rule in the form, so a path with one can't be put there. */
-const fits = /^\/\S*$/;
+/** Blanks part the paths of a rule in the form, so a path with one can't be put there; agents compare 119 bytes. */
+const fits = /^\/[!-~]{0,118}$/;
 
 /** What of the paths seen can be put into a rule: paths themselves, or what many of them begin with; most requests first. */
 export function offeredPaths(kind: RuleDraft["uriKind"], seen: readonly SeenPath[]): string[] {

@@ -3,13 +3,12 @@ import uPlot from "uplot";
 import type { MetricSeries, RuleLine } from "../../gen/stakeout/v1/query_service_pb.ts";
 import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { isMetricName, metrics } from "../../model/metric.ts";
-import { describeSeries } from "../../model/series.ts";
 import { Name } from "../components/name.tsx";
 import { useWidth } from "../components/use_width.ts";
 import { formatValue, showInvisible } from "../format.ts";
 import { paintVersion } from "../theme.ts";
 import { formatLocalClock } from "../time.ts";
-import { describeRule } from "../words.ts";
+import { describeRequests, describeRule } from "../words.ts";
 import { newestValue, toColumns } from "./chart_data.ts";
 import type { ChartInput } from "./chart_input.ts";
 import { chartOptions } from "./chart_options.ts";
@@ -76,7 +75,7 @@ export function MetricChart(props: {
   }, [columns, fromUnixMs, toUnixMs, version, width === 0]);
 
   const title = isMetricName(metric) ? metrics[metric].title : metric;
-  const requests = describeSeries({ uri, variant }).trim();
+  const requests = describeRequests({ uri, variant });
   return (
     <section class="chart" aria-label={showInvisible(`${title} ${requests}`)}>
       <div class="chart-head">

@@ -33,7 +33,7 @@ export function ProcessCharts({ summary, series, rules, tasks, range, paired = f
   const names = Object.keys(metrics);
   // Those of the whole process first, then those of rules on some of its requests.
   const sorted = [...series].sort((one, two) =>
-    Number(one.uri !== "") - Number(two.uri !== "") ||
+    Number(isOfSome(one)) - Number(isOfSome(two)) ||
     names.indexOf(one.metric) - names.indexOf(two.metric) ||
     one.uri.localeCompare(two.uri) || one.variant.localeCompare(two.variant)
   );
@@ -128,4 +128,9 @@ export function ProcessCharts({ summary, series, rules, tasks, range, paired = f
 
 function seriesKey({ processId, metric, uri, variant }: Series): string {
   return `${processId} ${metric} ${variant} ${uri}`;
+}
+
+/** Whether a series is of a rule's own: limited to URIs, other errors, or with requests in flight. */
+function isOfSome({ uri, variant }: Series): boolean {
+  return uri !== "" || variant.replace("client", "") !== "";
 }

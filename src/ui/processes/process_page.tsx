@@ -1,3 +1,6 @@
+import type { Series } from "../../gen/stakeout/v1/process_pb.ts";
+import type { ProcessSummary, RuleLine } from "../../gen/stakeout/v1/query_service_pb.ts";
+import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
 import { Panel } from "../components/panel.tsx";
@@ -13,7 +16,7 @@ import { baseName } from "../words.ts";
 import { HttpPanel, isHttpMetric } from "./http_panel.tsx";
 import { ProcessCharts } from "./process_charts.tsx";
 import { ProcessHead } from "./process_head.tsx";
-import { readRange, timeRanges } from "./time_range.ts";
+import { readRange, type TimeRange, timeRanges } from "./time_range.ts";
 
 const mostTasks = 12;
 
@@ -32,22 +35,10 @@ export function ProcessPage({ id }: { id: string }) {
         summary !== undefined && (
           <>
             <ProcessHead summary={summary} />
-            <Panel
-              title="Metrics"
-              end={
-                <Segments
-                  label="Time range"
-                  options={timeRanges.map(({ name, title }) => [name, title] as const)}
-                  value={range.name}
-                  onChoose={(name) => setQuery({ range: name === timeRanges[0]?.name ? "" : name })}
-                />
-              }
-            >
-              <ProcessCharts
-                {...{ summary, rules, tasks, range }}
-                series={series.filter((one) => !isHttpMetric(one))}
-              />
-            </Panel>
+            <MetricsPanel
+              {...{ summary, rules, tasks, range }}
+              series={series.filter((one) => !isHttpMetric(one))}
+            />
             <HttpPanel {...{ summary, series, rules, http, tasks, range }} />
             <Panel
               title="Tasks"
@@ -78,5 +69,37 @@ export function ProcessPage({ id }: { id: string }) {
           </>
         )}
     </Answer>
+  );
+}
+
+/** What is no HTTP, and the choice of the time that all charts show; where only HTTP is watched, the choice alone. */
+function MetricsPanel({ summary, series, rules, tasks, range }: {
+  summary: ProcessSummary;
+  series: readonly Series[];
+  rules: readonly RuleLine[];
+  tasks: readonly Task[];
+  range: TimeRange;
+}) {
+  const onlyHttp = series.length === 0 && rules.some(isHttpMetric) && rules.every(isHttpMetric);
+  return (
+    <Panel
+      title="Metrics"
+      end={
+        <Segments
+          label="Time range"
+          options={timeRanges.map(({ name, title }) => [name, title] as const)}
+          value={range.name}
+          onChoose={(name) => setQuery({ range: name === timeRanges[0]?.name ? "" : name })}
+        />
+      }
+    >
+      {onlyHttp
+        ? (
+          <p class="empty">
+            Only its HTTP is watched, see below. A rule on another metric adds its chart here.
+          </p>
+        )
+        : <ProcessCharts {...{ summary, series, rules, tasks, range }} />}
+    </Panel>
   );
 }

@@ -3,7 +3,7 @@ import { Name } from "../components/name.tsx";
 import { SlotStrip } from "../components/slot_strip.tsx";
 import { StateBadge } from "../components/state_badge.tsx";
 import { Time } from "../components/time.tsx";
-import { baseName, describeCause, kindTitle, taskTargets } from "../words.ts";
+import { baseName, describeReached, describeRequests, kindTitle, taskTargets } from "../words.ts";
 import { taskProgress } from "./task_progress.ts";
 import { useNow } from "../components/time.tsx";
 
@@ -38,8 +38,13 @@ export function TaskTable({ tasks, withProcess = true, withPolicy = true }: {
               <td class="names grow why">
                 {withPolicy && <Name text={task.policy} empty="by hand" />}
                 <span class={withPolicy ? "sub" : ""}>
-                  <Name text={describeCause(task.cause)} />
+                  <Name text={describeReached(task.cause)} />
                 </span>
+                {describeRequests(task.cause) !== "" && (
+                  <span class="sub">
+                    <Name text={describeRequests(task.cause)} />
+                  </span>
+                )}
               </td>
               <td class="fit wide">
                 <SlotStrip cause={task.cause} />
