@@ -1,7 +1,7 @@
 import type { ByteSource } from "../bytes/byte_source.ts";
 import { Cursor } from "../bytes/cursor.ts";
 
-const stepBudget = 400_000;
+const stepBudget = 500_000;
 const maxSegments = 4096;
 const maxSections = 16_384;
 const maxNameBytes = 256;
@@ -9,6 +9,7 @@ const loadSegment = 1;
 const noteSection = 7;
 const noBitsSection = 8;
 const executableFlag = 4;
+const compressedFlag = 0x800;
 const buildIdNote = 3;
 const maxNotesBytes = 64 * 1024;
 
@@ -24,6 +25,10 @@ export interface Section {
   readonly name: string;
   readonly type: number;
   readonly executable: boolean;
+  /** SHF_COMPRESSED: its bytes begin with a compression header. */
+  readonly compressed: boolean;
+  /** In the module; 0 for what is not mapped. */
+  readonly address: number;
   readonly fileOffset: number;
   readonly sizeBytes: number;
   readonly link: number;
@@ -44,7 +49,7 @@ export interface Elf {
  * Reads the outline of a 64-bit little-endian ELF file; undefined when it is not one, partial when it is broken.
  *
  * Source: ELF header, program headers, section headers, .note.gnu.build-id, .gnu_debuglink.
- * Limits: 4,096 segments, 16,384 sections, 400,000 steps; the rest is left out.
+ * Limits: 4,096 segments, 16,384 sections, 500,000 steps; the rest is left out.
  */
 export function parseElf(source: ByteSource): Elf | undefined {
   const cursor = new Cursor(source, stepBudget);
@@ -66,6 +71,11 @@ export function toModuleAddress(elf: Elf, fileOffset: number): number | undefine
     if (distance >= 0 && distance < segment.fileBytes) return segment.address + distance;
   }
   return undefined;
+}
+
+/** The section of this name that has bytes in the file. */
+export function findSection(elf: Elf, name: string): Section | undefined {
+  return elf.sections.find((section) => section.name === name && section.type !== noBitsSection);
 }
 
 function readSegments(cursor: Cursor): Segment[] {
@@ -104,6 +114,8 @@ function readSections(cursor: Cursor): Section[] {
       nameOffset: cursor.u32(at),
       type: cursor.u32(at + 4),
       executable: (cursor.u32(at + 8) & executableFlag) !== 0,
+      compressed: (cursor.u32(at + 8) & compressedFlag) !== 0,
+      address: cursor.u64(at + 16),
       fileOffset: cursor.u64(at + 24),
       sizeBytes: cursor.u64(at + 32),
       link: cursor.u32(at + 40),

@@ -193,7 +193,7 @@ function makeTable(symbols: { address: number; size: number; name: string; bindi
     nameOffset += name.length + 1;
   });
   bytes.set(strings, symbols.length * 24);
-  const common = { executable: true, link: 2, entryBytes: 24 };
+  const common = { executable: true, compressed: false, address: 0, link: 2, entryBytes: 24 };
   const sections = [
     { ...common, name: ".text", type: 1, fileOffset: 0, sizeBytes: 0 },
     { ...common, name: ".symtab", type: 2, fileOffset: 0, sizeBytes: symbols.length * 24 },

@@ -1,5 +1,6 @@
 import { findDebugFile } from "../elf/debug_file.ts";
 import { type Elf, parseElf, toModuleAddress } from "../elf/elf.ts";
+import { readMiniDebugInfo } from "../elf/mini_debug_info.ts";
 import { SymbolTable } from "../elf/symbol_table.ts";
 import type { OpenedFile } from "../sys/opened_file.ts";
 import { demangle } from "./demangle.ts";
@@ -87,7 +88,8 @@ export class Module {
       return { elf, symbols: new SymbolTable(files), debug: undefined };
     }
     const debug = findDebugFile(this.path, elf, (path) => this.#loader.openDebugFile(path));
-    const symbols = new SymbolTable(debug === undefined ? files : [...files, debug]);
+    const more = debug ?? readMiniDebugInfo(this.#file, elf);
+    const symbols = new SymbolTable(more === undefined ? files : [...files, more]);
     return { elf, symbols, debug: debug?.source };
   }
 }
