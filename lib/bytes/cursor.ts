@@ -3,6 +3,11 @@ import type { ByteSource } from "./byte_source.ts";
 const windowBytes = 16 * 1024;
 const decoder = new TextDecoder();
 
+/** Steps that several cursors share. */
+export interface StepBudget {
+  left: number;
+}
+
 /**
  * Reads numbers and text out of untrusted bytes, little endian, through a window of 16 KiB.
  *
@@ -22,14 +27,14 @@ const decoder = new TextDecoder();
  */
 export class Cursor {
   readonly #source: ByteSource;
-  #steps: number;
+  readonly #budget: StepBudget;
   #failed = false;
   #window: DataView = new DataView(new ArrayBuffer(0));
   #windowStart = 0;
 
-  constructor(source: ByteSource, stepBudget: number) {
+  constructor(source: ByteSource, stepBudget: number | StepBudget) {
     this.#source = source;
-    this.#steps = stepBudget;
+    this.#budget = typeof stepBudget === "number" ? { left: stepBudget } : stepBudget;
   }
 
   get failed(): boolean {
@@ -65,7 +70,7 @@ export class Cursor {
 
   /** Exactly `length` bytes, valid for as long as the source's own; undefined when they are not all there. */
   bytes(at: number, length: number): Uint8Array | undefined {
-    if (!this.#spend(at, length)) return undefined;
+    if (!this.#check(at, length)) return undefined;
     const bytes = this.#source.readAt(at, length);
     if (bytes.length === length) return bytes;
     this.#failed = true;
@@ -75,7 +80,7 @@ export class Cursor {
   /** Text up to a NUL, cut at `maxBytes` or the end of the source; bytes that are not UTF-8 become U+FFFD. */
   text(at: number, maxBytes: number): string {
     const length = Math.min(maxBytes, this.sizeBytes - at);
-    if (!this.#spend(at, Math.max(length, 0))) return "";
+    if (!this.#check(at, Math.max(length, 0))) return "";
     let bytes = this.#source.readAt(at, Math.min(length, 256));
     let end = bytes.indexOf(0);
     if (end < 0 && length > 256) {
@@ -85,9 +90,28 @@ export class Cursor {
     return decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
   }
 
+  /** Counts steps of work that reads nothing. */
+  spend(steps: number): void {
+    this.#budget.left -= steps;
+    if (this.#budget.left < 0) this.#failed = true;
+  }
+
+  /** Bytes from `at` to the next zero, or to the end of the source. */
+  lengthToZero(at: number): number {
+    for (let from = at; from < this.sizeBytes;) {
+      const position = this.#reach(from, 1);
+      if (position < 0) break;
+      const { buffer, byteOffset, byteLength } = this.#window;
+      const end = new Uint8Array(buffer, byteOffset + position, byteLength - position).indexOf(0);
+      if (end >= 0) return from - at + end;
+      from += byteLength - position;
+    }
+    return Math.max(0, this.sizeBytes - at);
+  }
+
   /** Position of `at` in the window after making sure that `length` bytes follow; -1 when they cannot. */
   #reach(at: number, length: number): number {
-    if (!this.#spend(at, length)) return -1;
+    if (!this.#check(at, length)) return -1;
     const position = at - this.#windowStart;
     if (position >= 0 && position + length <= this.#window.byteLength) return position;
     const bytes = this.#source.readAt(at, Math.min(windowBytes, this.sizeBytes - at));
@@ -98,10 +122,11 @@ export class Cursor {
     return -1;
   }
 
-  #spend(at: number, length: number): boolean {
-    this.#steps -= 1 + Math.floor(length / 4096);
+  #check(at: number, length: number): boolean {
+    const budget = this.#budget;
+    budget.left -= length < 4096 ? 1 : 1 + Math.floor(length / 4096);
     const inside = Number.isSafeInteger(at) && at >= 0 && length >= 0 && at + length <= this.sizeBytes;
-    if (this.#steps < 0 || !inside) this.#failed = true;
-    return this.#steps >= 0 && inside;
+    if (budget.left < 0 || !inside) this.#failed = true;
+    return budget.left >= 0 && inside;
   }
 }

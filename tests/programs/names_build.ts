@@ -1,8 +1,12 @@
 import { repositoryRoot } from "../../scripts/command.ts";
 
 /** Compiles one of the C or C++ programs here to `output`. @throws {Error} with the compiler's words. */
-export async function buildProgram(source: string, output: string, flags: string[] = []): Promise<void> {
-  const compiler = source.endsWith(".cc") ? "g++" : "gcc";
+export async function buildProgram(
+  source: string,
+  output: string,
+  flags: string[] = [],
+  compiler = source.endsWith(".cc") ? "g++" : "gcc",
+): Promise<void> {
   const args = [...flags, "-o", output, `${repositoryRoot}/tests/programs/${source}`];
   const { success, stderr } = await new Deno.Command(compiler, { args, stderr: "piped" }).output();
   if (!success) throw new Error(`${compiler} ${args.join(" ")}: ${new TextDecoder().decode(stderr)}`);
@@ -57,4 +61,16 @@ async function collect(child: Deno.ChildProcess): Promise<{ stderr: string }> {
   const stderr = await new Response(child.stderr).text();
   await child.status;
   return { stderr };
+}
+
+/** So many addresses spread over functions, the same each time. */
+export function sampleAddresses(
+  functions: readonly { start: number; size: number }[],
+  count: number,
+): number[] {
+  const sized = functions.filter(({ size }) => size > 0);
+  return Array.from({ length: count }, (_, index) => {
+    const { start, size } = sized[(index * 7919) % sized.length]!;
+    return start + (index * 104_729) % size;
+  });
 }
