@@ -124,7 +124,7 @@ Deno.test("Dwarf knows nothing more when its steps or its memory are used up", (
     const elf = parseElf(source)!;
     for (const [steps, leftBytes] of [[1000, 1 << 26], [1e9, 1000]] as const) {
       const dwarf = Dwarf.open(source, elf, { steps, memory: { leftBytes } })!;
-      assert.ok(addresses.every((address) => dwarf.findFrames(address)?.[0]!.line !== 25));
+      assert.ok(addresses.every((address) => dwarf.findFrames(address) === undefined));
     }
     source.close();
   }));

@@ -13,25 +13,42 @@ export interface ClosableSource extends ByteSource {
   close(): void;
 }
 
+/** A file with symbols or DWARF of another file. */
+export interface DebugFile extends SymbolFile {
+  readonly source: ClosableSource;
+}
+
+/** Opens a path in one of the places where debug files may be. */
+export type DebugFileOpener = (path: string) => ClosableSource | undefined;
+
 /**
  * Finds the separate debug file of a stripped binary: by build ID, else by its debug link. One that does not belong
  * to this very binary (another build ID or checksum) is not used.
  *
  * Source: /usr/lib/debug/.build-id/xx/y.debug, then the debug link's name beside the binary, in its .debug and below
- * /usr/lib/debug. `open` opens a path, in whichever root it may.
+ * /usr/lib/debug. Each is looked for with every opener in turn, such as in the root of a container, then in our own.
  */
-export function findDebugFile<Source extends ClosableSource>(
+export function findDebugFile(
   path: string,
   elf: Elf,
-  open: (path: string) => Source | undefined,
-): SymbolFile & { readonly source: Source } | undefined {
+  openers: readonly DebugFileOpener[],
+): DebugFile | undefined {
   for (const candidate of listCandidates(path, elf)) {
-    const source = open(candidate);
-    if (source === undefined) continue;
-    const debug = parseElf(source);
-    if (debug !== undefined && belongsTo(elf, debug, source)) return { source, elf: debug };
-    source.close();
+    for (const open of openers) {
+      const debug = openDebugFile(elf, () => open(candidate));
+      if (debug !== undefined) return debug;
+    }
   }
+  return undefined;
+}
+
+/** Opens what may be the debug file of a binary; undefined, and closed, when it is not. */
+export function openDebugFile(elf: Elf, open: () => ClosableSource | undefined): DebugFile | undefined {
+  const source = open();
+  if (source === undefined) return undefined;
+  const debug = parseElf(source);
+  if (debug !== undefined && belongsTo(elf, debug, source)) return { source, elf: debug };
+  source.close();
   return undefined;
 }
 

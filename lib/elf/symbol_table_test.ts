@@ -107,16 +107,17 @@ Deno.test("findDebugFile() takes a file with the same build ID and no other", as
     const address = (await listWithNm(whole, false)).find(({ name }) => name === "hidden_leaf")!.start;
     assert.equal(table.find(address), undefined);
     const asked: string[] = [];
-    const debug = findDebugFile(stripped, elf, (path) => {
+    // The first place has another file of this name, which must not hide the second's.
+    const debug = findDebugFile(stripped, elf, [() => openInOwnRoot("/bin/bash"), (path) => {
       asked.push(path);
       return openInOwnRoot(path.startsWith("/usr/lib/debug/.build-id/") ? whole : path);
-    });
+    }]);
     assert.deepEqual(asked, [
       `/usr/lib/debug/.build-id/${elf.buildId.slice(0, 2)}/${elf.buildId.slice(2)}.debug`,
     ]);
     assert.equal(new SymbolTable([{ source, elf }, debug!]).find(address), "hidden_leaf");
     debug!.source.close();
-    assert.equal(findDebugFile(stripped, elf, () => openInOwnRoot("/bin/bash")), undefined);
+    assert.equal(findDebugFile(stripped, elf, [() => openInOwnRoot("/bin/bash")]), undefined);
     source.close();
   } finally {
     await Deno.remove(folder, { recursive: true });
@@ -132,14 +133,14 @@ Deno.test("findDebugFile() compares the debug link's checksum when there is no b
     await readOutput("objcopy", ["--strip-all", `--add-gnu-debuglink=${debugFile}`, whole, stripped]);
     const { source, elf } = openSymbols(stripped);
     assert.deepEqual([elf.buildId, elf.debugLink?.fileName], ["", "whole.debug"]);
-    const debug = findDebugFile(stripped, elf, openInOwnRoot)!;
+    const debug = findDebugFile(stripped, elf, [openInOwnRoot])!;
     const address = (await listWithNm(whole, false)).find(({ name }) => name === "hidden_leaf")!.start;
     assert.equal(new SymbolTable([{ source, elf }, debug]).find(address + 1), "hidden_leaf");
     debug.source.close();
     const changed = await Deno.readFile(debugFile);
     changed[changed.length - 1]! ^= 1;
     await Deno.writeFile(debugFile, changed);
-    assert.equal(findDebugFile(stripped, elf, openInOwnRoot), undefined);
+    assert.equal(findDebugFile(stripped, elf, [openInOwnRoot]), undefined);
     source.close();
   } finally {
     await Deno.remove(folder, { recursive: true });

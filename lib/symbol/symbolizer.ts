@@ -1,13 +1,18 @@
 import type { Mapping } from "../procfs/maps.ts";
 import { type Kallsyms, readKallsyms } from "./kallsyms.ts";
 import type { Module } from "./module.ts";
-import { ModuleCache, moduleKey } from "./module_cache.ts";
+import { ModuleCache, type ModuleCacheOptions } from "./module_cache.ts";
 import { ProcessMappings } from "./process_mappings.ts";
+import type { SourceFrame } from "./source_frame.ts";
+import { vdsoPath } from "./vdso.ts";
+import { demangle } from "./demangle.ts";
 
 /** User addresses; above are the kernel's. */
 const userAddressEnd = 0x1_0000_0000_0000n;
 /** Maps are read again because of an unknown address at most this often a process. */
 const missIntervalMs = 100;
+/** Before the key of a module whose lines are read, not only its names. */
+const linesKey = "lines ";
 
 /** What an address turned out to be. */
 export interface SymbolizedFrame {
@@ -21,6 +26,18 @@ export interface SymbolizedFrame {
    * for the kernel, for JIT code and where nothing is mapped.
    */
   readonly address: bigint;
+  /** Where in the source it is; absent when that is not known. */
+  readonly source?: SourcePlace;
+  /** The compiler put this function into the next frame's, which is at the same address. */
+  readonly inlined?: boolean;
+}
+
+/** A line of a source file. */
+export interface SourcePlace {
+  /** Path where it was compiled. */
+  readonly file: string;
+  /** From 1; 0 when only the file is known. */
+  readonly line: number;
 }
 
 /** A process to name addresses of. */
@@ -33,11 +50,12 @@ export interface SymbolizedProcess {
 }
 
 /** Options of a `Symbolizer`. */
-export interface SymbolizerOptions {
-  /** Keys of modules that are not touched. */
-  skip?: ReadonlySet<string>;
-  /** Called with a module's key before it is read and with "" after, so that another can tell what this one died of. */
-  onModule?: (key: string) => void;
+export interface SymbolizerOptions extends ModuleCacheOptions {
+  /**
+   * Called before a module is read, with its key, then its build ID, then "lines " and either; with "" after: so that another
+   * can tell what this one died of, and have it skipped.
+   */
+  readonly onModule?: (key: string) => void;
 }
 
 /** Turns sampled addresses of some processes and the kernel into names. */
@@ -46,11 +64,16 @@ export class Symbolizer {
   readonly #processes = new Map<number, ProcessMappings>();
   readonly #missedAtMs = new Map<number, number>();
   readonly #onModule: (key: string) => void;
+  readonly #skip: ReadonlySet<string>;
+  /** Modules of the frames that were handed out, for `addLines`. */
+  readonly #places = new WeakMap<SymbolizedFrame, { module: Module; address: number }>();
+  #announced = "";
   /** Null when it could not be read. */
   #kallsyms: Kallsyms | null | undefined;
 
   constructor(options: SymbolizerOptions = {}) {
-    this.#modules = new ModuleCache(options.skip);
+    this.#modules = new ModuleCache(options);
+    this.#skip = options.skip ?? new Set();
     this.#onModule = options.onModule ?? (() => {});
   }
 
@@ -85,6 +108,34 @@ export class Symbolizer {
     });
   }
 
+  /**
+   * Adds source lines and inlined functions to frames that `symbolize` gave, as long as there is time: to the last of them
+   * when it is short. What costs is the first look into a module and into each of its units.
+   */
+  addLines(frames: readonly SymbolizedFrame[], untilMs: number): SymbolizedFrame[] {
+    const expanded = frames.flatMap((frame) => {
+      const place = this.#places.get(frame);
+      if (place === undefined || performance.now() >= untilMs) return [frame];
+      const { module, address } = place;
+      const key = linesKey + (module.buildId || module.key);
+      if (this.#skip.has(key)) return [frame];
+      this.#announce(key);
+      return expandFrame(frame, module.symbols?.findFrames(address));
+    });
+    this.#announce("");
+    return expanded;
+  }
+
+  /** Build IDs of modules of which a debug file would tell more. */
+  listWanted(): string[] {
+    return this.#modules.listWanted();
+  }
+
+  /** Looks for debug files that have been fetched. */
+  retryDebugFiles(buildIds: readonly string[]): void {
+    this.#modules.retryDebugFiles(buildIds);
+  }
+
   close(): void {
     for (const process of this.#processes.values()) process.jit.close();
     this.#processes.clear();
@@ -105,24 +156,41 @@ export class Symbolizer {
     const module = mapping && this.#load(process.pid, mapping);
     const inModule = module?.toAddress(offset);
     if (module !== undefined && inModule !== undefined) {
-      const address = BigInt(inModule + before);
-      return { kind: "user", function: module.nameAt(inModule), module: module.path, address };
+      const name = module.symbols?.nameAt(inModule) ?? "";
+      const frame = {
+        kind: "user",
+        function: name,
+        module: module.path,
+        address: BigInt(inModule + before),
+      } as const;
+      this.#places.set(frame, { module, address: inModule });
+      return frame;
     }
     const path = mapping?.path ?? "";
     const name = process.jit.nameAt(lookup);
     if (name !== "") return { kind: "jit", function: name, module: path, address };
-    const named = mapping !== undefined && (mapping.inode !== 0 || path === "[vdso]");
+    const named = mapping !== undefined && (mapping.inode !== 0 || path === vdsoPath);
     return unnamed("user", path, named ? BigInt(offset + before) : address);
   }
 
   #load(pid: number, mapping: Mapping): Module | undefined {
     const module = this.#modules.open(pid, mapping);
-    if (module !== undefined && !module.isLoaded) {
-      this.#onModule(moduleKey(mapping));
-      module.load();
-      this.#onModule("");
+    if (module !== undefined && !module.isOpen) {
+      this.#announce(module.key);
+      module.open();
+      if (!this.#skip.has(module.buildId)) {
+        this.#announce(module.buildId || module.key);
+        module.load();
+      }
+      this.#announce("");
     }
     return module;
+  }
+
+  #announce(key: string): void {
+    if (key === this.#announced) return;
+    this.#announced = key;
+    this.#onModule(key);
   }
 
   async #refreshOnMiss(process: ProcessMappings, addresses: BigUint64Array): Promise<void> {
@@ -136,6 +204,20 @@ export class Symbolizer {
     await process.refresh();
     this.#missedAtMs.set(process.pid, performance.now());
   }
+}
+
+/** The frames in the place of one: what was inlined there, innermost first, then the function itself under its name. */
+function expandFrame(frame: SymbolizedFrame, found: readonly SourceFrame[] | undefined): SymbolizedFrame[] {
+  if (found === undefined) return [frame];
+  return found.map(({ function: name, file, line }, level) => {
+    const inlined = level < found.length - 1;
+    return {
+      ...frame,
+      function: inlined ? demangle(name) || "[inlined]" : frame.function || demangle(name),
+      ...(file !== "" && { source: { file, line } }),
+      ...(inlined && { inlined }),
+    };
+  });
 }
 
 function unnamed(kind: "user" | "kernel", module: string, address: bigint): SymbolizedFrame {

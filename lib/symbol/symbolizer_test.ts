@@ -172,10 +172,79 @@ Deno.test("Symbolizer tells which module it reads, and leaves alone those it is 
   await capture(symbolizer, Deno.pid);
   await symbolizer.symbolize(Deno.pid, "user", addresses);
   symbolizer.close();
-  assert.deepEqual(keys, [`${mapping.deviceMajor}:${mapping.deviceMinor}:${mapping.inode}`, ""]);
-  const skipping = new Symbolizer({ skip: new Set(keys), onModule: () => assert.fail() });
-  await capture(skipping, Deno.pid);
-  const [frame] = await skipping.symbolize(Deno.pid, "user", addresses);
-  assert.deepEqual([frame!.function, frame!.address], ["", BigInt(mapping.offset + 64)]);
-  skipping.close();
+  const key = `${mapping.deviceMajor}:${mapping.deviceMinor}:${mapping.inode}`;
+  const buildId = /Build ID: ([0-9a-f]+)/.exec(await readOutput("readelf", ["-n", Deno.execPath()]))![1]!;
+  assert.deepEqual(keys, [key, buildId, ""]);
+  for (const [skipped, address] of [[key, mapping.offset + 64], [buildId, mapping.start + 64]] as const) {
+    const told: string[] = [];
+    const skipping = new Symbolizer({ skip: new Set([skipped]), onModule: (key) => told.push(key) });
+    await capture(skipping, Deno.pid);
+    const [frame] = await skipping.symbolize(Deno.pid, "user", addresses);
+    assert.equal(frame!.function, "");
+    if (skipped === key) assert.equal(frame!.address, BigInt(address));
+    assert.ok(!told.includes(buildId));
+    skipping.close();
+  }
+});
+
+Deno.test("Symbolizer names code of the vdso as nm does", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "stakeout-symbolizer-" });
+  const symbolizer = new Symbolizer();
+  try {
+    await buildProgram("names_target.c", `${folder}/target`, ["-O0"]);
+    await using target = await startProgram(`${folder}/target`, [], "end 25\n");
+    await capture(symbolizer, target.pid);
+    const vdso = parseMaps(await readMapsText(target.pid)).find(({ path }) => path === "[vdso]")!;
+    const memory = await Deno.open(`/proc/${target.pid}/mem`);
+    await memory.seek(vdso.start, Deno.SeekMode.Start);
+    const image = new Uint8Array(vdso.end - vdso.start);
+    await memory.read(image);
+    memory.close();
+    await Deno.writeFile(`${folder}/vdso`, image);
+    const nm = await readOutput("nm", ["-D", "--defined-only", `${folder}/vdso`]);
+    const functions = [...nm.matchAll(/^([0-9a-f]+) [TW] (__vdso_\w+?)(?:@.*)?$/gm)];
+    assert.ok(functions.length >= 3);
+    for (const [, start, name] of functions) {
+      const address = BigInt(vdso.start) + BigInt(`0x${start}`);
+      const frames = await symbolizer.symbolize(target.pid, "user", BigUint64Array.of(address));
+      assert.deepEqual(frames, [{
+        kind: "user",
+        function: name,
+        module: "[vdso]",
+        address: BigInt(`0x${start}`),
+      }]);
+    }
+  } finally {
+    symbolizer.close();
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
+Deno.test("addLines() adds places of the source, unless that module's lines are skipped or time is up", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "stakeout-symbolizer-" });
+  const keys: string[] = [];
+  try {
+    await buildProgram("names_target.c", `${folder}/target`, ["-O1", "-g"]);
+    await using target = await startProgram(`${folder}/target`, [], "end 25\n");
+    const address = readAddresses(target.text).get("hidden_leaf")!;
+    async function lineOf(skip: string[], untilMs: number): Promise<string> {
+      const symbolizer = new Symbolizer({ skip: new Set(skip), onModule: (key) => keys.push(key) });
+      await capture(symbolizer, target.pid);
+      const named = await symbolizer.symbolize(target.pid, "user", BigUint64Array.of(address));
+      const [frame] = symbolizer.addLines(named, untilMs);
+      symbolizer.close();
+      assert.equal(frame!.function, "hidden_leaf");
+      return frame!.source === undefined ? "" : `${frame!.source.file}:${frame!.source.line}`;
+    }
+    const place = await readOutput("addr2line", [
+      ...["-e", `${folder}/target`],
+      /^([0-9a-f]+) t hidden_leaf$/m.exec(await readOutput("nm", [`${folder}/target`]))![1]!,
+    ]);
+    assert.equal(await lineOf([], Infinity), place.trim());
+    assert.equal(await lineOf([], 0), "");
+    const key = keys.find((key) => key.startsWith("lines "))!;
+    assert.equal(await lineOf([key], Infinity), "");
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
 });

@@ -18,6 +18,6 @@ Deno.test("the ELF parser survives mutated files", () => {
       table.find(toModuleAddress(elf, address) ?? address);
       table.find(0x400000 + address);
     }
-    findDebugFile("/usr/bin/x", elf, () => source);
+    findDebugFile("/usr/bin/x", elf, [() => source]);
   });
 });
