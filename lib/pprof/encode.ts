@@ -15,6 +15,10 @@ export interface PprofFrame {
   readonly file: string;
   /** Address in the file. */
   readonly address: bigint;
+  /** Source file and line, where known. */
+  readonly source?: { readonly file: string; readonly line: number };
+  /** The compiler put it into the next frame of the stack, which has the same address: they are one location. */
+  readonly inlined?: boolean;
 }
 
 /** One stack with its weights. */
@@ -66,6 +70,11 @@ export function encodePprof(profile: PprofProfile): Promise<Uint8Array<ArrayBuff
   return promise;
 }
 
+function keyOf(frame: PprofFrame): string {
+  const { address, file, source } = frame;
+  return `${address.toString(16)} ${file}\0${frame.function}\0${source?.file ?? ""}:${source?.line ?? 0}`;
+}
+
 /** Numbers things from 1 in the order they come. */
 class Table {
   readonly ids = new Map<string, number>();
@@ -111,7 +120,7 @@ class Encoder {
   }
 
   #sample({ frames, values, labels }: PprofSample): void {
-    const locations = frames.map((frame) => this.#location(frame));
+    const locations = this.#locationsOf(frames);
     this.#message.clear();
     this.#message.integers(1, locations);
     this.#message.integers(2, values);
@@ -124,23 +133,45 @@ class Encoder {
     this.#profile.raw(2, this.#message.bytes);
   }
 
-  #location(frame: PprofFrame): number {
+  /** Frames to locations: what was inlined into a frame is of its location. */
+  #locationsOf(frames: readonly PprofFrame[]): number[] {
+    const locations: number[] = [];
+    for (let start = 0; start < frames.length;) {
+      let end = start;
+      while (frames[end]!.inlined && end + 1 < frames.length) end++;
+      locations.push(
+        end === start ? this.#plainLocation(frames[start]!) : this.#location(frames.slice(start, end + 1)),
+      );
+      start = end + 1;
+    }
+    return locations;
+  }
+
+  #plainLocation(frame: PprofFrame): number {
     const known = this.#locationOf.get(frame);
     if (known !== undefined) return known;
-    const { id, fresh } = this.#locations.add(
-      `${frame.address.toString(16)} ${frame.file}\0${frame.function}`,
-    );
+    const id = this.#location([frame]);
     this.#locationOf.set(frame, id);
+    return id;
+  }
+
+  #location(frames: readonly PprofFrame[]): number {
+    const { id, fresh } = this.#locations.add(frames.map(keyOf).join("\n"));
     if (!fresh) return id;
-    const mapping = frame.file === "" ? 0 : this.#mapping(frame.file);
-    const called = frame.function === "" ? 0 : this.#function(frame.function, frame.file);
+    const { file, address } = frames.at(-1)!;
+    const mapping = file === "" ? 0 : this.#mapping(file);
+    const lines = frames.filter((frame) => frame.function !== "").map((frame) => ({
+      called: this.#function(frame),
+      line: frame.source?.line ?? 0,
+    }));
     this.#message.clear();
     this.#message.integer(1, id);
     this.#message.integer(2, mapping);
-    this.#message.integer(3, frame.address);
-    if (called !== 0) {
+    this.#message.integer(3, address);
+    for (const { called, line } of lines) {
       this.#inner.clear();
       this.#inner.integer(1, called);
+      this.#inner.integer(2, line);
       this.#message.raw(4, this.#inner.bytes);
     }
     this.#profile.raw(4, this.#message.bytes);
@@ -162,13 +193,14 @@ class Encoder {
     return id;
   }
 
-  #function(name: string, file: string): number {
-    const { id, fresh } = this.#functions.add(`${name}\0${file}`);
+  #function({ function: name, file, source }: PprofFrame): number {
+    const { id, fresh } = this.#functions.add(`${name}\0${file}\0${source?.file ?? ""}`);
     if (!fresh) return id;
     this.#message.clear();
     this.#message.integer(1, id);
     this.#message.integer(2, this.#string(name));
     this.#message.integer(3, this.#string(name));
+    this.#message.integer(4, this.#string(source?.file ?? ""));
     this.#profile.raw(5, this.#message.bytes);
     return id;
   }

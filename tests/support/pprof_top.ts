@@ -10,9 +10,9 @@ export interface TopLine {
 }
 
 /** What Go's own pprof reads from a profile: its functions, widest leaf first. */
-export async function readPprofTop(path: string): Promise<TopLine[]> {
+export async function readPprofTop(path: string, ...options: string[]): Promise<TopLine[]> {
   const { code, stdout, stderr } = await new Deno.Command("go", {
-    args: ["tool", "pprof", "-top", "-nodecount=1000", "-nodefraction=0", path],
+    args: ["tool", "pprof", "-top", "-nodecount=1000", "-nodefraction=0", ...options, path],
     env: { HOME: "/nonexistent", PPROF_TMPDIR: "/nonexistent", GOCACHE: "/tmp/stakeout-go-cache" },
     stdin: "null",
   }).output();

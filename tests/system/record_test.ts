@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { repositoryRoot } from "../../scripts/command.ts";
 import { expectGone, waitUntilItProfiles } from "../support/bpf_objects.ts";
 import { readPprofTop, sumFolded } from "../support/pprof_top.ts";
 import { startStakeout } from "../support/stakeout.ts";
@@ -106,4 +107,25 @@ testAsRoot("record writes what it has, at once, when it is interrupted", async (
   assert.equal(await record.ended(5), 0);
   await record.waitForLine(/^wrote .*; stopped early/);
   assert.equal((await readPprofTop(output))[0]?.name, "inner_a");
+});
+
+testAsRoot("record writes inlined functions as frames of their own, and lines of the source", async () => {
+  await using folder = await makeTestFolder("record");
+  const burn = `${folder.path}/burn`;
+  await compileTarget("burn_inlined", burn);
+  await using target = await startTarget(burn);
+  const output = `${folder.path}/lines.pb.gz`;
+  await using record = startStakeout(["record", "--pid", String(target.pid), "--for", "2s", "-o", output]);
+  assert.equal(await record.ended(), 0);
+  const source = `${repositoryRoot}/tests/programs/burn_inlined.c`;
+  const lines = (await Deno.readTextFile(source)).split("\n");
+  const hot = lines.findIndex((line) => line.includes("the hot line")) + 1;
+  const top = await readPprofTop(output, "-lines");
+  const total = (name: string) => {
+    const found = top.filter((line) => line.name.startsWith(name));
+    return found.reduce((sum, { totalPercent }) => sum + totalPercent, 0);
+  };
+  assert.ok(total(`mix ${source}:${hot} (inline)`) > 40, JSON.stringify(top));
+  assert.ok(total(`mix_twice ${source}:`) > 95, JSON.stringify(top));
+  assert.ok(total(`burn ${source}:`) > 95, JSON.stringify(top));
 });

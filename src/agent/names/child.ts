@@ -2,6 +2,9 @@ import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
 import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
 import { type Answer, packFrames, parseAddresses, readRequest, type Request } from "./protocol.ts";
 
+/** Names come first; lines get this much of a request's time. Half of the least deadline for all of it. */
+const linesBudgetMs = 1500;
+
 /**
  * The naming child's whole life: answers requests on stdin until it ends, so it never outlives the agent. It reads files
  * of hostile processes; whatever goes wrong here ends this process alone.
@@ -38,7 +41,8 @@ async function resolve(symbolizer: Symbolizer, { stacks }: Request & { type: "re
   for (const { pid, kind, addresses } of stacks) {
     named.push(await symbolizer.symbolize(pid, kind, parseAddresses(addresses)));
   }
-  return packFrames(named);
+  const untilMs = performance.now() + linesBudgetMs;
+  return packFrames(named.map((frames) => symbolizer.addLines(frames, untilMs)));
 }
 
 function write(answer: Answer): void {

@@ -3,6 +3,10 @@ import type { SymbolizedFrame } from "../../../lib/symbol/symbolizer.ts";
 /** Frame kinds in the order of their numbers in `Answer`. */
 export const frameKinds = ["user", "kernel", "jit"] as const;
 
+/** Numbers of one frame in `Answer`. */
+const stride = 7;
+const maxLine = 2 ** 31;
+
 /** Some frames of one process: user or kernel part of a stack, leaf first. */
 export interface FrameRequest {
   readonly pid: number;
@@ -30,7 +34,10 @@ export type Answer =
   | {
     type: "resolved";
     strings: string[];
-    /** For each stack four numbers a frame: index in `frameKinds`, function, module, then its place in `addresses`. */
+    /**
+     * For each stack seven numbers a frame: index in `frameKinds`, function, module, its place in `addresses`, source file ("" when
+     * there is none), line, and 1 when it was inlined. A stack has one frame that was not inlined for each address asked.
+     */
     stacks: number[][];
     /** Hexadecimal. */
     addresses: string[];
@@ -80,12 +87,16 @@ export function unpackFrames(
 ): SymbolizedFrame[][] {
   return stacks.map((stack) => {
     const frames: SymbolizedFrame[] = [];
-    for (let at = 0; at + 3 < stack.length; at += 4) {
+    for (let at = 0; at + stride <= stack.length; at += stride) {
+      const file = strings[stack[at + 4]!] ?? "";
+      const line = stack[at + 5]!;
       frames.push({
         kind: frameKinds[stack[at]!] ?? "user",
         function: strings[stack[at + 1]!] ?? "",
         module: strings[stack[at + 2]!] ?? "",
         address: parseAddress(addresses[stack[at + 3]!] ?? ""),
+        ...(file !== "" && { source: { file, line: line >= 0 && line < maxLine ? line : 0 } }),
+        ...(stack[at + 6] === 1 && { inlined: true }),
       });
     }
     return frames;
@@ -107,6 +118,9 @@ export function packFrames(stacks: readonly (readonly SymbolizedFrame[])[]): Ans
       intern(frame.function),
       intern(frame.module),
       addresses.push(frame.address.toString(16)) - 1,
+      intern(frame.source?.file ?? ""),
+      frame.source?.line ?? 0,
+      frame.inlined ? 1 : 0,
     ])
   );
   return { type: "resolved", strings: [...strings.keys()], stacks: packed, addresses };

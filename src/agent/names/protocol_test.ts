@@ -14,7 +14,9 @@ const frame = fc.record({
   function: fc.string(),
   module: fc.string(),
   address: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
-}, { noNullPrototype: true });
+  source: fc.record({ file: fc.string({ minLength: 1 }), line: fc.nat() }, { noNullPrototype: true }),
+  inlined: fc.constant(true),
+}, { noNullPrototype: true, requiredKeys: ["kind", "function", "module", "address"] });
 
 Deno.test("unpackFrames() gives back what packFrames() packed, over JSON", () => {
   fc.assert(fc.property(fc.array(fc.array(frame)), (stacks) => {
@@ -53,7 +55,7 @@ Deno.test("unpackFrames() gives empty names when indexes lead nowhere", () => {
   const frames = unpackFrames({
     type: "resolved",
     strings: [],
-    stacks: [[9, -1, 7, 3, 1, 2]],
+    stacks: [[9, -1, 7, 3, 5, -1, 2, 1, 2]],
     addresses: [],
   });
   assert.deepEqual(frames, [[{ kind: "user", function: "", module: "", address: 0n }]]);

@@ -81,7 +81,8 @@ export class NameResolver {
   }
 
   /**
-   * Names frames, leaf first; as many lists as requests, each as long as its addresses. The first address of a
+   * Names frames, leaf first; as many lists as requests, each as long as its addresses but for the inlined functions, which stand
+   * before the one they were put into. The first address of a
    * request is where the thread was, all others are return addresses: a user or a kernel stack goes in whole.
    */
   async resolve(requests: readonly FrameRequest[]): Promise<NamedFrame[][]> {
@@ -96,7 +97,7 @@ export class NameResolver {
       const frames = answer?.type === "resolved" ? unpackFrames(answer) : [];
       batch.forEach((request, position) => {
         const list = frames[position];
-        named.push(list?.length === request.addresses.length ? list : nameNothing(request));
+        named.push(list !== undefined && isWhole(list, request) ? list : nameNothing(request));
       });
     }
     return named;
@@ -178,6 +179,11 @@ function splitBatches(requests: readonly FrameRequest[]): FrameRequest[][] {
     room -= request.addresses.length;
   }
   return batches;
+}
+
+/** One frame that was not inlined for each address, in their order. */
+function isWhole(frames: readonly NamedFrame[], { addresses }: FrameRequest): boolean {
+  return frames.filter(({ inlined }) => !inlined).length === addresses.length && !frames.at(-1)?.inlined;
 }
 
 function nameNothing({ kind, addresses }: FrameRequest): NamedFrame[] {

@@ -17,11 +17,14 @@ import type { NamedFrame } from "../names/resolver.ts";
 
 /** Largest chunk on the wire, encoded. */
 export const maxChunkBytes = 1 << 20;
-/** UTF-16 units of a function or module name kept; a longer one is cut. */
-const maxNameLength = 480;
+/** UTF-16 units kept of a function's name, a module's and a source file's; what is longer is cut. */
+const maxFunctionLength = 480;
+const maxModuleLength = 320;
+const maxFileLength = 200;
+const maxStackFrames = 254;
 /**
  * Estimated fill at which a chunk is closed and the rest goes into the next one. The estimate is an upper bound and
- * the largest single stack (254 frames of two longest names) adds 750 KB, so that a chunk stays under its maximum.
+ * the largest single stack (254 frames of three longest names) adds 770 KB, so that a chunk stays under its maximum.
  */
 const closeAtBytes = 256 << 10;
 
@@ -70,7 +73,7 @@ export class ChunkBuilder {
   /** Adds a stack's frames, leaf first; `key` identifies it within the task. */
   addStack(key: string, frames: readonly NamedFrame[]): void {
     if (this.#stacks.has(key)) return;
-    const indexes = frames.map((frame) => this.#frame(frame));
+    const indexes = limitStack(frames).map((frame) => this.#frame(frame));
     this.#stacks.set(key, this.#stacks.size);
     this.#chunk.stacks.push(create(StackSchema, { frames: indexes }));
     this.#spend(8 + indexes.length * 5);
@@ -134,8 +137,7 @@ export class ChunkBuilder {
     if (this.#bytes >= closeAtBytes) this.#close();
   }
 
-  #string(text: string): number {
-    const cut = text.length > maxNameLength ? `${text.slice(0, maxNameLength - 1)}…` : text;
+  #string(cut: string): number {
     const known = this.#strings.get(cut);
     if (known !== undefined) return known;
     this.#strings.set(cut, this.#strings.size);
@@ -145,20 +147,39 @@ export class ChunkBuilder {
   }
 
   #frame(frame: NamedFrame): number {
-    const key = `${frame.kind}\0${frame.address}\0${frame.function}\0${frame.module}`;
+    const file = frame.source?.file ?? "";
+    const line = frame.source?.line ?? 0;
+    const place = `${file}\0${line}\0${frame.inlined ?? false}`;
+    const key = `${frame.kind}\0${frame.address}\0${frame.function}\0${frame.module}\0${place}`;
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
     const wire: Frame = create(FrameSchema, {
       kind: wireKinds[frame.kind],
-      function: this.#string(frame.function),
-      module: this.#string(frame.module),
+      function: this.#string(cutEnd(frame.function, maxFunctionLength)),
+      module: this.#string(cutEnd(frame.module, maxModuleLength)),
       address: frame.address,
+      // The end of a path says more than its beginning.
+      file: this.#string(file.length > maxFileLength ? `…${file.slice(1 - maxFileLength)}` : file),
+      line,
+      inlined: frame.inlined ?? false,
     });
     this.#frames.set(key, this.#frames.size);
     this.#chunk.frames.push(wire);
-    this.#bytes += 28;
+    this.#bytes += 44;
     return this.#frames.size - 1;
   }
+}
+
+function cutEnd(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+}
+
+/** A stack as long as it may be: inlined functions go first, those nearest the root. */
+function limitStack(frames: readonly NamedFrame[]): readonly NamedFrame[] {
+  let excess = frames.length - maxStackFrames;
+  return excess <= 0
+    ? frames
+    : frames.toReversed().filter(({ inlined }) => !inlined || excess-- <= 0).toReversed();
 }
 
 const wireKinds: Readonly<Record<NamedFrame["kind"], FrameKind>> = {

@@ -55,15 +55,37 @@ Deno.test("ChunkBuilder sends each string, frame and stack once, in the chunk th
   assert.ok(second.last && !first.last);
 });
 
+Deno.test("ChunkBuilder drops inlined functions nearest the root when a stack has too many frames", () => {
+  const builder = newBuilder();
+  const frames = Array.from({ length: 307 }, (_, depth): NamedFrame => {
+    const inlined = depth % 3 === 0;
+    return { ...userFrame(`f${depth}`, BigInt(depth)), ...(inlined && { inlined }) };
+  });
+  builder.addStack("a", frames);
+  const [chunk] = builder.finish(noCounts, true);
+  const sent = chunk!.stacks[0]!.frames.map((frame) => chunk!.frames[frame]!);
+  assert.equal(sent.length, 254);
+  assert.equal(sent.filter(({ inlined }) => !inlined).length, 204);
+  assert.deepEqual(
+    sent.slice(0, 100).map(({ address }) => Number(address)),
+    frames.slice(0, 100).map((frame) => Number(frame.address)),
+  );
+});
+
 Deno.test("ChunkBuilder splits what is over 1 MiB into chunks of the same seconds and loses nothing", () => {
   const builder = newBuilder();
   const stacks = 997;
   for (let position = 0; position < stacks; position++) {
-    const longest = "x".repeat(500) + position;
+    const longest = "€".repeat(500) + position;
     builder.addStack(
       `${position}`,
       Array.from({ length: 254 }, (_, depth) => {
-        return userFrame(`${depth}é${position}${longest}`, BigInt(position * 1000 + depth), longest);
+        const frame = userFrame(
+          `${depth}é${position}${longest}`,
+          BigInt(position * 1000 + depth),
+          `${depth}€${longest}`,
+        );
+        return { ...frame, source: { file: `${longest}/${depth}€`, line: 2 ** 31 - 1 } };
       }).slice(0, position % 7 === 0 ? 254 : 3),
     );
     builder.addSample(`${position}`, "7:7", position % 5, 1);

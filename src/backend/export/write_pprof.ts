@@ -23,6 +23,8 @@ export async function writePprof(profile: Profile, options: PprofOptions): Promi
     function: frame.function === 0 && frame.module !== 0 ? "" : nameFrame(frame, profile.strings),
     file: profile.strings[frame.module] ?? "",
     address: frame.address,
+    ...(frame.file !== 0 && { source: { file: profile.strings[frame.file] ?? "", line: frame.line } }),
+    inlined: frame.inlined,
   }));
   const samples = Array.from(readSamples(profile), ({ frames: stack, thread, weight }) => ({
     frames: stack.map((index) => frames[index] ?? lost),

@@ -27,8 +27,12 @@ export function writeSpeedscope(profile: Profile, name: string): Uint8Array<Arra
     activeProfileIndex: 0,
     shared: {
       frames: profile.frames.map((frame) => {
-        const module = profile.strings[frame.module];
-        return { name: nameFrame(frame, profile.strings), ...module && { file: module } };
+        const file = profile.strings[frame.file || frame.module];
+        return {
+          name: nameFrame(frame, profile.strings),
+          ...file && { file },
+          ...frame.line > 0 && { line: frame.line },
+        };
       }),
     },
     profiles: [...threads].sort(([, left], [, right]) => right.total - left.total)

@@ -167,7 +167,9 @@ class UsedTables {
       }
       const name = this.#string(this.#source.strings[frame.function] ?? "");
       const module = this.#string(this.#source.strings[frame.module] ?? "");
-      this.#frameTable.push({ kind: frame.kind, function: name, module, address: frame.address });
+      const file = this.#string(this.#source.strings[frame.file] ?? "");
+      const { kind, address, line, inlined } = frame;
+      this.#frameTable.push({ kind, function: name, module, address, file, line, inlined });
     });
   }
 

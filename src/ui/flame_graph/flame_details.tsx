@@ -1,6 +1,6 @@
 import { Name } from "../components/name.tsx";
 import { formatShare, formatWeight } from "../format.ts";
-import { kindWords } from "./flame_tip.tsx";
+import { kindWords, shortenPlace } from "./flame_tip.tsx";
 import type { FlameTree, WeightUnit } from "./flame_tree.ts";
 import type { FlameLayout } from "./layout.ts";
 
@@ -30,7 +30,15 @@ export function FlameDetails({ id, tree, layout, unit, node }: {
             <span class="number">
               self {formatShare(self, tree.total[0]!)}, {formatWeight(self, unit)}
             </span>
-            <span class="muted">{kindWords(symbol.kind)}, level {layout.level[node]!}</span>
+            {symbol.place !== "" && (
+              <span class="mono flame-details-place" title={symbol.place}>
+                <Name text={shortenPlace(symbol.place)} />
+              </span>
+            )}
+            <span class="muted">
+              {kindWords(symbol.kind)}
+              {symbol.inlined && ", inlined"}, level {layout.level[node]!}
+            </span>
           </>
         )}
     </p>

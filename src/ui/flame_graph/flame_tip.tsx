@@ -35,8 +35,12 @@ export function FlameTip({ tree, unit, zoom, node, x, y }: {
       {symbol !== undefined && (
         <span class="muted">
           {kindWords(symbol.kind)}
+          {symbol.inlined && ", inlined"}
           {symbol.module !== "" && ` · ${cutMiddle(showInvisible(symbol.module), 120)}`}
         </span>
+      )}
+      {symbol !== undefined && symbol.place !== "" && (
+        <span class="mono">{cutMiddle(showInvisible(shortenPlace(symbol.place)), 120)}</span>
       )}
       <dl class="number">
         <dt>Total</dt>
@@ -51,6 +55,12 @@ export function FlameTip({ tree, unit, zoom, node, x, y }: {
       )}
     </div>
   );
+}
+
+/** A place of the source without what people seldom need: its last two folders, file and line. */
+export function shortenPlace(place: string): string {
+  const parts = place.split("/");
+  return parts.length <= 4 ? place : `…/${parts.slice(-3).join("/")}`;
 }
 
 /** Where the code of a frame comes from. */

@@ -8,6 +8,10 @@ export interface FlameSymbol {
   readonly name: string;
   readonly module: string;
   readonly kind: FrameKind;
+  /** Source file and the line that weighs most, with all it calls; "" when no file is known. */
+  readonly place: string;
+  /** The compiler put it into its caller everywhere it was seen. */
+  readonly inlined: boolean;
 }
 
 /** What weights of a profile count. */
@@ -32,12 +36,12 @@ export interface FlameTree {
 
 /** Merges the stacks of one thread, or of all when `thread` is undefined. Bad indexes are passed over. */
 export function buildFlameTree(profile: Profile, thread?: number): FlameTree {
-  const { symbols, frameSymbols } = internFrames(profile);
   const weights = new Float64Array(profile.stacks.length);
   for (const [index, stack] of profile.sampleStacks.entries()) {
     if (thread !== undefined && profile.sampleThreads[index] !== thread) continue;
     if (stack < weights.length) weights[stack] = (weights[stack] ?? 0) + Number(profile.sampleWeights[index]);
   }
+  const { symbols, frameSymbols } = internFrames(profile, weighFrames(profile, weights));
   const growing = new GrowingTree(symbols);
   for (const [index, stack] of profile.stacks.entries()) {
     const weight = weights[index] ?? 0;
@@ -52,18 +56,44 @@ export function buildFlameTree(profile: Profile, thread?: number): FlameTree {
   return growing.finish();
 }
 
-function internFrames({ frames, strings }: Profile): { symbols: FlameSymbol[]; frameSymbols: Int32Array } {
-  const symbols: FlameSymbol[] = [];
+/** Weight of each frame with all that it calls; a stack in which it is twice counts twice. */
+function weighFrames({ frames, stacks }: Profile, weights: Float64Array): Float64Array {
+  const sums = new Float64Array(frames.length);
+  for (const [index, stack] of stacks.entries()) {
+    for (const frame of stack.frames) if (frame < sums.length) sums[frame] = sums[frame]! + weights[index]!;
+  }
+  return sums;
+}
+
+function internFrames(
+  { frames, strings }: Profile,
+  frameWeights: Float64Array,
+): { symbols: FlameSymbol[]; frameSymbols: Int32Array } {
+  const symbols: (FlameSymbol & { place: string; inlined: boolean })[] = [];
   const known = new Map<string, number>();
   const frameSymbols = new Int32Array(frames.length);
+  const lines = new Map<string, number>();
+  const heaviest: number[] = [];
   for (const [index, frame] of frames.entries()) {
     const module = strings[frame.module] ?? "";
     const name = (strings[frame.function] ?? "") || unnamed(module, frame.address);
     const key = `${frame.kind}\n${module}\n${name}`;
     let symbol = known.get(key);
     if (symbol === undefined) {
-      symbol = symbols.push({ key, name, module, kind: frame.kind }) - 1;
+      symbol = symbols.push({ key, name, module, kind: frame.kind, place: "", inlined: true }) - 1;
       known.set(key, symbol);
+      heaviest.push(0);
+    }
+    if (!frame.inlined) symbols[symbol]!.inlined = false;
+    const file = strings[frame.file] ?? "";
+    if (file !== "") {
+      const place = frame.line > 0 ? `${file}:${frame.line}` : file;
+      const weight = (lines.get(`${symbol} ${place}`) ?? 0) + frameWeights[index]!;
+      lines.set(`${symbol} ${place}`, weight);
+      if (weight > heaviest[symbol]! || symbols[symbol]!.place === "") {
+        heaviest[symbol] = weight;
+        symbols[symbol]!.place = place;
+      }
     }
     frameSymbols[index] = symbol;
   }

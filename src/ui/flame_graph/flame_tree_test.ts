@@ -54,3 +54,22 @@ Deno.test("buildFlameTree() keeps every weight when the tree outgrows its first 
   assert.equal(tree.total[0], stacks.reduce((sum, [, weight]) => sum + weight, 0));
   assert.equal(tree.self.reduce((sum, weight) => sum + weight, 0), tree.total[0]);
 });
+
+Deno.test("buildFlameTree() tells the heaviest line of a function, and whether it was inlined everywhere", () => {
+  const profile = profileOf([["main;x", 1], ["main;y", 2], ["main;z", 2], ["main;w", 1]]);
+  const file = profile.strings.push("/src/x.c") - 1;
+  // Four addresses of one function, two of them on one line.
+  for (const [index, line] of [[1, 7], [2, 8], [3, 9], [4, 9]] as const) {
+    Object.assign(profile.frames[index]!, {
+      function: profile.frames[1]!.function,
+      file,
+      line,
+      inlined: true,
+    });
+  }
+  const [main, x] = buildFlameTree(profile).symbols;
+  assert.deepEqual([x!.place, x!.inlined], ["/src/x.c:9", true]);
+  assert.deepEqual([main!.place, main!.inlined], ["", false]);
+  profile.frames[1]!.inlined = false;
+  assert.equal(buildFlameTree(profile).symbols[1]!.inlined, false);
+});

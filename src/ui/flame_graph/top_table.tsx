@@ -77,8 +77,8 @@ export function TopTable({ tree, unit, colors, matches, focused, onFocus }: {
                     >
                       <Name text={symbol.name} />
                     </button>
-                    <span class="top-module muted medium" title={symbol.module}>
-                      <Name text={baseName(symbol.module)} empty=" " />
+                    <span class="top-module muted medium" title={symbol.place || symbol.module}>
+                      <Name text={baseName(symbol.place || symbol.module)} empty=" " />
                     </span>
                   </span>
                 </td>

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/profile.proto.
  */
 export const file_stakeout_v1_profile: GenFile = /*@__PURE__*/
-  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSJgCgVGcmFtZRIkCgRraW5kGAEgASgOMhYuc3Rha2VvdXQudjEuRnJhbWVLaW5kEhAKCGZ1bmN0aW9uGAIgASgNEg4KBm1vZHVsZRgDIAEoDRIPCgdhZGRyZXNzGAQgASgGIhcKBVN0YWNrEg4KBmZyYW1lcxgBIAMoDSI3CgZUaHJlYWQSCwoDdGlkGAEgASgNEgwKBG5hbWUYAiABKAkSEgoKcHJvY2Vzc19pZBgDIAEoCSLoAwoMUHJvZmlsZUNodW5rEg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEg4KBm51bWJlchgDIAEoDRIVCg1zdGFydF91bml4X21zGAQgASgDEg8KB3NlY29uZHMYBSABKA0SFAoMc3RyaW5nc19iYXNlGAYgASgNEhMKC2ZyYW1lc19iYXNlGAcgASgNEhMKC3N0YWNrc19iYXNlGAggASgNEhQKDHRocmVhZHNfYmFzZRgJIAEoDRIPCgdzdHJpbmdzGAogAygJEiIKBmZyYW1lcxgLIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgMIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYDSADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgOIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgPIAMoDRIWCg5zYW1wbGVfc2Vjb25kcxgQIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgRIAMoBBIlCgRsb3NzGBIgASgLMhcuc3Rha2VvdXQudjEuTG9zc0NvdW50cxIMCgRsYXN0GBMgASgIIvYCCgdQcm9maWxlEg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEg8KB3N0cmluZ3MYAyADKAkSIgoGZnJhbWVzGAQgAygLMhIuc3Rha2VvdXQudjEuRnJhbWUSIgoGc3RhY2tzGAUgAygLMhIuc3Rha2VvdXQudjEuU3RhY2sSJAoHdGhyZWFkcxgGIAMoCzITLnN0YWtlb3V0LnYxLlRocmVhZBIVCg1zYW1wbGVfc3RhY2tzGAcgAygNEhYKDnNhbXBsZV90aHJlYWRzGAggAygNEhYKDnNhbXBsZV93ZWlnaHRzGAkgAygEEhYKDnNlY29uZF93ZWlnaHRzGAogAygEEhUKDXN0YXJ0X3VuaXhfbXMYCyABKAMSJQoEbG9zcxgMIAEoCzIXLnN0YWtlb3V0LnYxLkxvc3NDb3VudHMSFgoObWlzc2luZ19jaHVua3MYDSABKA0qZwoJRnJhbWVLaW5kEhoKFkZSQU1FX0tJTkRfVU5TUEVDSUZJRUQQABITCg9GUkFNRV9LSU5EX1VTRVIQARIVChFGUkFNRV9LSU5EX0tFUk5FTBACEhIKDkZSQU1FX0tJTkRfSklUEANiBnByb3RvMw", [file_stakeout_v1_task]);
+  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSKNAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCCIXCgVTdGFjaxIOCgZmcmFtZXMYASADKA0iNwoGVGhyZWFkEgsKA3RpZBgBIAEoDRIMCgRuYW1lGAIgASgJEhIKCnByb2Nlc3NfaWQYAyABKAki6AMKDFByb2ZpbGVDaHVuaxIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIOCgZudW1iZXIYAyABKA0SFQoNc3RhcnRfdW5peF9tcxgEIAEoAxIPCgdzZWNvbmRzGAUgASgNEhQKDHN0cmluZ3NfYmFzZRgGIAEoDRITCgtmcmFtZXNfYmFzZRgHIAEoDRITCgtzdGFja3NfYmFzZRgIIAEoDRIUCgx0aHJlYWRzX2Jhc2UYCSABKA0SDwoHc3RyaW5ncxgKIAMoCRIiCgZmcmFtZXMYCyADKAsyEi5zdGFrZW91dC52MS5GcmFtZRIiCgZzdGFja3MYDCADKAsyEi5zdGFrZW91dC52MS5TdGFjaxIkCgd0aHJlYWRzGA0gAygLMhMuc3Rha2VvdXQudjEuVGhyZWFkEhUKDXNhbXBsZV9zdGFja3MYDiADKA0SFgoOc2FtcGxlX3RocmVhZHMYDyADKA0SFgoOc2FtcGxlX3NlY29uZHMYECADKA0SFgoOc2FtcGxlX3dlaWdodHMYESADKAQSJQoEbG9zcxgSIAEoCzIXLnN0YWtlb3V0LnYxLkxvc3NDb3VudHMSDAoEbGFzdBgTIAEoCCL2AgoHUHJvZmlsZRIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIPCgdzdHJpbmdzGAMgAygJEiIKBmZyYW1lcxgEIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgFIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYBiADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgHIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgIIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgJIAMoBBIWCg5zZWNvbmRfd2VpZ2h0cxgKIAMoBBIVCg1zdGFydF91bml4X21zGAsgASgDEiUKBGxvc3MYDCABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEhYKDm1pc3NpbmdfY2h1bmtzGA0gASgNKmcKCUZyYW1lS2luZBIaChZGUkFNRV9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPRlJBTUVfS0lORF9VU0VSEAESFQoRRlJBTUVfS0lORF9LRVJORUwQAhISCg5GUkFNRV9LSU5EX0pJVBADYgZwcm90bzM", [file_stakeout_v1_task]);
 
 /**
  * One resolved frame. Strings are indexes into the profile's string table; index 0 is "".
@@ -45,6 +45,27 @@ export type Frame = Message<"stakeout.v1.Frame"> & {
    * @generated from field: fixed64 address = 4;
    */
   address: bigint;
+
+  /**
+   * Source file where it was compiled; 0 when it is not known.
+   *
+   * @generated from field: uint32 file = 5;
+   */
+  file: number;
+
+  /**
+   * Line in the file, from 1; 0 when it is not known.
+   *
+   * @generated from field: uint32 line = 6;
+   */
+  line: number;
+
+  /**
+   * The compiler put this function into that of the next frame of the stack, which has the same address.
+   *
+   * @generated from field: bool inlined = 7;
+   */
+  inlined: boolean;
 };
 
 /**
@@ -59,7 +80,7 @@ export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
  */
 export type Stack = Message<"stakeout.v1.Stack"> & {
   /**
-   * Indexes of frames, leaf first, kernel frames before user frames; at most 254.
+   * Indexes of frames, leaf first, kernel frames before user frames; at most 254, inlined ones included.
    *
    * @generated from field: repeated uint32 frames = 1;
    */
