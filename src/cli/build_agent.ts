@@ -83,7 +83,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   });
   const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
   const tasks = new TaskRunner({
-    profilers: new Map([["on_cpu", buildOnCpuProfiler({ libbpf, clock, logger, ...progress })]]),
+    profilers: new Map([["on_cpu", buildOnCpuProfiler({ config, libbpf, clock, logger, ...progress })]]),
     host,
     bootNs: () => clock.bootNs(),
     logger,

@@ -1,11 +1,15 @@
 import type { Libbpf } from "../../lib/bpf/libbpf.ts";
+import { systemClock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
 import { readStat } from "../../lib/procfs/process.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
+import { Debuginfod } from "../agent/debuginfod/debuginfod.ts";
+import { BadModules } from "../agent/names/bad_modules.ts";
 import { NameResolver } from "../agent/names/resolver.ts";
 import { OnCpuProfiler } from "../agent/profile/on_cpu.ts";
 import { OnCpuSession } from "../agent/profile/on_cpu_session.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";
+import type { Config } from "../model/config.ts";
 import type { Process } from "../model/process.ts";
 import type { Task } from "../model/task.ts";
 import { readBuiltFile } from "./built_file.ts";
@@ -17,24 +21,50 @@ const namingHeapMegabytes = 128;
 /** Called about once a second while a profile is taken. */
 export type OnProgress = (progress: ProfileProgress, task: Task) => void;
 
-/** Makes the on-CPU profiler of this executable: its BPF object and its naming child. */
+/**
+ * Makes the on-CPU profiler of this executable: its BPF object, its naming child and, where that is wanted, what fetches debug
+ * files for it.
+ */
 export function buildOnCpuProfiler(parts: {
+  config: Config;
   libbpf: Libbpf;
   clock: KernelClock;
   logger: Logger;
   onProgress?: OnProgress;
 }): OnCpuProfiler {
-  const { libbpf, clock, logger, onProgress } = parts;
+  const { config, libbpf, clock, logger, onProgress } = parts;
+  const badModules = new BadModules();
+  let debuginfod: Promise<Debuginfod | undefined> | undefined;
   return new OnCpuProfiler({
     openSession: (pids, frequencyHz) =>
       OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz }),
-    startNaming: (pids) =>
-      NameResolver.start({ command: selfCommand(["naming-child"], namingHeapMegabytes), pids, logger }),
+    startNaming: async (pids) => {
+      debuginfod ??= openDebuginfod(config, logger);
+      const command = selfCommand(["naming-child"], namingHeapMegabytes);
+      return await NameResolver.start({ command, pids, logger, badModules, debuginfod: await debuginfod });
+    },
     isAlive,
     clock,
     logger,
     ...(onProgress === undefined ? {} : { onProgress }),
   });
+}
+
+/** Undefined when it is off, or its folder cannot be had: then names are missing, and the log says why. */
+async function openDebuginfod(
+  { debuginfod, stateFolder }: Config,
+  logger: Logger,
+): Promise<Debuginfod | undefined> {
+  const { enabled, urls, fileBytes, cacheBytes } = debuginfod;
+  if (!enabled) return undefined;
+  try {
+    const limits = { maxFileBytes: fileBytes, maxCacheBytes: cacheBytes };
+    const folder = `${stateFolder}/debuginfod`;
+    return await Debuginfod.open({ folder, urls, ...limits, clock: systemClock, logger });
+  } catch (error) {
+    logger.warn("Debug files are not fetched", { error });
+    return undefined;
+  }
 }
 
 /** The pid is there, its process began when ours did (to the tick of 10 ms that /proc tells), and a thread of it lives. */

@@ -17,6 +17,7 @@ export interface ConfigFlags {
   tlsCert?: string;
   tlsKey?: string;
   tlsCa?: string;
+  debuginfod?: boolean;
 }
 
 /** The state folder of who wants none: state ends with the program. */
@@ -54,10 +55,28 @@ export async function loadConfig(flags: ConfigFlags): Promise<Config> {
     : await readConfigFile(paths.configFile, true);
   const token = readVariable("STAKEOUT_TOKEN");
   const environment: ConfigSource = token ? { backend: { token } } : {};
-  const config = resolveConfig(defaultConfig(paths.stateFolder), toSource(flags), environment, file);
+  const config = addDebuginfodUrls(
+    resolveConfig(defaultConfig(paths.stateFolder), toSource(flags), environment, file),
+  );
   return config.stateFolder.startsWith("/") || config.stateFolder === memoryState
     ? config
     : { ...config, stateFolder: `${Deno.cwd()}/${config.stateFolder}` };
+}
+
+/**
+ * Takes the servers that the environment names, as other tools do, when fetching is on and the configuration names none.
+ * @throws {CommandError} when there are none then
+ */
+function addDebuginfodUrls(config: Config): Config {
+  const { enabled, urls } = config.debuginfod;
+  if (!enabled || urls.length > 0) return config;
+  const named = (readVariable("DEBUGINFOD_URLS") ?? "").split(/\s+/).filter((url) =>
+    /^https?:\/\/./.test(url)
+  );
+  if (named.length > 0) return { ...config, debuginfod: { ...config.debuginfod, urls: named } };
+  throw new CommandError("debuginfod is on but no server is given; set debuginfod.urls or DEBUGINFOD_URLS", {
+    exitCode: 2,
+  });
 }
 
 /** Reads and checks one file; a missing one sets nothing when that is allowed. */
@@ -93,6 +112,7 @@ function toSource(flags: ConfigFlags): ConfigSource {
     logFormat: flags.logFormat,
     logLevel: flags.logLevel,
     backend: withoutUndefined({ url: flags.backend, tokenFile: flags.tokenFile }),
+    debuginfod: withoutUndefined({ enabled: flags.debuginfod }),
     tls: withoutUndefined({ certFile: flags.tlsCert, keyFile: flags.tlsKey, caFile: flags.tlsCa }),
   };
   return withoutUndefined(source) as ConfigSource;

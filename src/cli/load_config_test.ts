@@ -14,6 +14,26 @@ Deno.test("findStandardPaths() uses /etc and /var/lib for root and XDG folders f
   });
 });
 
+Deno.test("loadConfig() takes DEBUGINFOD_URLS only when debuginfod is on and no server is named", async () => {
+  const file = await Deno.makeTempFile({ suffix: ".yaml" });
+  try {
+    Deno.env.set("DEBUGINFOD_URLS", "https://a.example http://b.example/ ftp://c");
+    const urlsOf = async (text: string, debuginfod?: boolean) => {
+      await Deno.writeTextFile(file, text);
+      return (await loadConfig({ config: file, ...(debuginfod && { debuginfod }) })).debuginfod.urls;
+    };
+    assert.deepEqual(await urlsOf(""), []);
+    assert.deepEqual(await urlsOf("", true), ["https://a.example", "http://b.example/"]);
+    const own = 'debuginfod: { enabled: true, urls: ["https://own.example"] }';
+    assert.deepEqual(await urlsOf(own), ["https://own.example"]);
+    Deno.env.delete("DEBUGINFOD_URLS");
+    await assert.rejects(urlsOf("", true), /^CommandError: debuginfod is on but no server is given; set /);
+  } finally {
+    Deno.env.delete("DEBUGINFOD_URLS");
+    await Deno.remove(file);
+  }
+});
+
 Deno.test("loadConfig() lays flags over the file and makes the state folder absolute", async () => {
   const file = await Deno.makeTempFile({ suffix: ".yaml" });
   try {

@@ -48,7 +48,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   const line = new ProgressLine();
   const profiler = buildOnCpuProfiler({
     libbpf: openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so")),
-    ...{ clock, logger },
+    ...{ config, clock, logger },
     onProgress: ({ elapsedSeconds, loss, top }) =>
       line.update({ elapsedSeconds, totalSeconds: durationSeconds, samples: loss.taken, top }),
   });

@@ -8,11 +8,11 @@ import type { ProfileFormat, ServiceOptions } from "./options.ts";
 import { collectPids, collectValues, parseFrequency, parseSeconds } from "./parse_option.ts";
 import { readPolicyFiles } from "./policy_files.ts";
 import { findProfileFormat } from "./profile_format.ts";
-import { addBackendOptions, addListenOptions } from "./shared_options.ts";
+import { addBackendOptions, addListenOptions, addProfilingOptions } from "./shared_options.ts";
 
 /** Commands that run until they are told to end: their functions resolve to the exit code. */
 export function addServiceCommands(program: Command, end: (exitCode: number) => void): void {
-  addListenOptions(program.command("up"))
+  addProfilingOptions(addListenOptions(program.command("up")))
     .description("watch this host: backend, UI and agent in one")
     .option("--no-open", "do not open a browser")
     .addHelpText(
@@ -28,7 +28,7 @@ Examples:
       end(await runUp({ ...service, open: options.open, flags: command.optsWithGlobals() }));
     });
 
-  addBackendOptions(program.command("agent"))
+  addProfilingOptions(addBackendOptions(program.command("agent")))
     .description("watch this host and report to a backend")
     .addOption(new Option("--lifeline").hideHelp())
     .addHelpText(
@@ -70,7 +70,7 @@ Examples:
       end(await runServer({ ...service, ...lifeline }));
     });
 
-  program.command("watch")
+  addProfilingOptions(program.command("watch"))
     .description("watch without a backend; each task becomes files")
     .requiredOption("-f, --file <file>", "policy file, - for standard input; may be repeated", collectValues)
     .requiredOption("-o, --output <folder>", "where the tasks are written; kept under 1 GiB")
@@ -104,7 +104,7 @@ interface RecordFlags {
 }
 
 function addRecordCommand(program: Command, end: (exitCode: number) => void): void {
-  program.command("record")
+  addProfilingOptions(program.command("record"))
     .description("take one profile now")
     .requiredOption("--pid <pid>", "process to profile; may be repeated", collectPids)
     .requiredOption("-o, --output <file>", "file to write")

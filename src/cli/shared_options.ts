@@ -35,6 +35,14 @@ export function addListenOptions(command: Command): Command {
     .addOption(new Option("--tls-key <file>", "its private key, PEM").env("STAKEOUT_TLS_KEY"));
 }
 
+/** Options of a command that profiles. */
+export function addProfilingOptions(command: Command): Command {
+  return command.option(
+    "--debuginfod",
+    "fetch debug files of stripped programs (servers: DEBUGINFOD_URLS, or configured)",
+  );
+}
+
 /** Options of a command that talks to a backend. */
 export function addBackendOptions(command: Command): Command {
   return command

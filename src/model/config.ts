@@ -17,6 +17,18 @@ export interface Config {
   readonly hostNames: readonly string[];
   /** Largest size of the agent's queue on disk. */
   readonly spoolBytes: number;
+  readonly debuginfod: DebuginfodConfig;
+}
+
+/** Whether and where debug files of stripped programs are fetched. */
+export interface DebuginfodConfig {
+  /** Off unless somebody says so: servers learn which builds run here. */
+  readonly enabled: boolean;
+  /** `http://` or `https://`; none means those of the environment's DEBUGINFOD_URLS. */
+  readonly urls: readonly string[];
+  /** Largest size of one file, and of all that are kept. */
+  readonly fileBytes: number;
+  readonly cacheBytes: number;
 }
 
 /** How to reach the backend. */
@@ -55,10 +67,11 @@ export interface RetentionConfig {
 }
 
 /** What a file, the environment or flags may say; what they leave out comes from the next in line. */
-export interface ConfigSource extends Partial<Omit<Config, "backend" | "tls" | "retention">> {
+export interface ConfigSource extends Partial<Omit<Config, "backend" | "tls" | "retention" | "debuginfod">> {
   readonly backend?: Partial<BackendConfig>;
   readonly tls?: Partial<TlsConfig>;
   readonly retention?: Partial<RetentionConfig>;
+  readonly debuginfod?: Partial<DebuginfodConfig>;
 }
 
 /** What holds where nobody says otherwise. The state folder depends on the user, so the caller gives it. */
@@ -75,6 +88,7 @@ export function defaultConfig(stateFolder: string): Config {
     retention: { perSecondHours: 24, minuteDays: 30, taskDays: 30, profileBytes: 10 * 1024 ** 3 },
     hostNames: [],
     spoolBytes: 256 * 1024 ** 2,
+    debuginfod: { enabled: false, urls: [], fileBytes: 256 * 1024 ** 2, cacheBytes: 1024 ** 3 },
   };
 }
 
@@ -93,6 +107,7 @@ export function resolveConfig(defaults: Config, ...strongestFirst: ConfigSource[
       backend: { ...weaker, ...source.backend },
       tls: { ...config.tls, ...source.tls },
       retention: { ...config.retention, ...source.retention },
+      debuginfod: { ...config.debuginfod, ...source.debuginfod },
     };
   }
   return config;

@@ -13,12 +13,14 @@ const address = z.string().refine((text) => parseAddress(text) !== undefined, {
   error: "is not an address; write host:port, such as 127.0.0.1:7471",
 });
 
+const url = z.url({ protocol: /^https?$/, error: "is not a URL; write http:// or https://, host and port" });
+
 /** Keys as in the file. Every object is strict: an unknown key is a fault, not a wish. */
 const schema = z.strictObject({
   listen: address,
   grpc_listen: address,
   backend: z.strictObject({
-    url: z.url({ protocol: /^https?$/, error: "is not a URL; write http:// or https://, host and port" }),
+    url,
     token: z.string().min(1),
     token_file: path,
   }).partial(),
@@ -40,6 +42,12 @@ const schema = z.strictObject({
   }).partial(),
   host_names: z.array(z.string().min(1).max(253)).max(100),
   spool_bytes: whole(16 * 1024 ** 2, 64 * 1024 ** 3),
+  debuginfod: z.strictObject({
+    enabled: z.boolean(),
+    urls: z.array(url).max(16),
+    file_bytes: whole(1024 ** 2, 16 * 1024 ** 3),
+    cache_bytes: whole(1024 ** 2, 2 ** 50),
+  }).partial(),
 }).partial();
 
 /**
@@ -134,6 +142,7 @@ const typeNames: Readonly<Record<string, string>> = {
   int: "a whole number",
   number: "a number",
   array: "a list",
+  boolean: "true or false",
   object: "a map of settings",
   record: "a map of texts",
 };
@@ -152,7 +161,7 @@ function toProblem(place: { line: number; column: number }, at: string, fault: F
 }
 
 function toSource(file: z.infer<typeof schema>): ConfigSource {
-  const { backend, tls, retention } = file;
+  const { backend, tls, retention, debuginfod } = file;
   return defined({
     listen: file.listen,
     grpcListen: file.grpc_listen,
@@ -170,6 +179,12 @@ function toSource(file: z.infer<typeof schema>): ConfigSource {
     }),
     hostNames: file.host_names,
     spoolBytes: file.spool_bytes,
+    debuginfod: debuginfod && defined({
+      enabled: debuginfod.enabled,
+      urls: debuginfod.urls,
+      fileBytes: debuginfod.file_bytes,
+      cacheBytes: debuginfod.cache_bytes,
+    }),
   });
 }
 

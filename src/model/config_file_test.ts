@@ -33,6 +33,7 @@ services:
 retention: { per_second_hours: 48, profile_bytes: 1073741824 }
 host_names: [stakeout.example]
 spool_bytes: \${BYTES}
+debuginfod: { enabled: true, urls: ["https://debuginfod.example"], file_bytes: 2097152 }
 `);
   assert.deepEqual(problems, []);
   assert.deepEqual(source, {
@@ -47,6 +48,7 @@ spool_bytes: \${BYTES}
     retention: { perSecondHours: 48, profileBytes: 1073741824 },
     hostNames: ["stakeout.example"],
     spoolBytes: 33554432,
+    debuginfod: { enabled: true, urls: ["https://debuginfod.example"], fileBytes: 2097152 },
   });
 });
 

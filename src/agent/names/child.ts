@@ -1,4 +1,6 @@
 import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
+import { openInOwnRoot } from "../../../lib/sys/open_in_root.ts";
+import { debugFilePath } from "../debuginfod/debug_file_cache.ts";
 import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
 import { type Answer, packFrames, parseAddresses, readRequest, type Request } from "./protocol.ts";
 
@@ -12,6 +14,8 @@ const linesBudgetMs = 1500;
 export async function runNamingChild(): Promise<void> {
   // A terminal's Ctrl-C reaches the whole group; the agent still needs names for what it has taken.
   Deno.addSignalListener("SIGINT", () => {});
+  // What it reads may take it over; it has nothing to say to anybody but the agent.
+  await Deno.permissions.revoke({ name: "net" });
   const decoder = new MessageDecoder();
   let symbolizer = new Symbolizer();
   for await (const piece of Deno.stdin.readable) {
@@ -20,6 +24,7 @@ export async function runNamingChild(): Promise<void> {
       if (request === undefined) return;
       if (request.type === "capture") symbolizer = await capture(request);
       if (request.type === "refresh") await symbolizer.refresh();
+      if (request.type === "fetched") symbolizer.retryDebugFiles(request.buildIds);
       if (request.type === "resolve") write(await resolve(symbolizer, request));
       else write({ type: "done" });
     }
@@ -27,9 +32,13 @@ export async function runNamingChild(): Promise<void> {
   }
 }
 
-async function capture({ processes, skip }: Request & { type: "capture" }): Promise<Symbolizer> {
+async function capture(request: Request & { type: "capture" }): Promise<Symbolizer> {
+  const { processes, skip, debugFolder } = request;
   const symbolizer = new Symbolizer({
     skip: new Set(skip),
+    openFetched: debugFolder === ""
+      ? undefined
+      : (buildId) => openInOwnRoot(debugFilePath(debugFolder, buildId)),
     onModule: (key) => write({ type: "module", key }),
   });
   for (const process of processes) await symbolizer.capture(process);
@@ -42,7 +51,8 @@ async function resolve(symbolizer: Symbolizer, { stacks }: Request & { type: "re
     named.push(await symbolizer.symbolize(pid, kind, parseAddresses(addresses)));
   }
   const untilMs = performance.now() + linesBudgetMs;
-  return packFrames(named.map((frames) => symbolizer.addLines(frames, untilMs)));
+  const stacksWithLines = named.map((frames) => symbolizer.addLines(frames, untilMs));
+  return packFrames(stacksWithLines, symbolizer.listWanted());
 }
 
 function write(answer: Answer): void {

@@ -28,7 +28,7 @@ Deno.test("runNamingChild() answers each request and ends when its input does", 
     code: 0,
     answers: [
       { type: "done" },
-      { type: "resolved", strings: [""], stacks: [[0, 0, 0, 0, 0, 0, 0]], addresses: ["17"] },
+      { type: "resolved", strings: [""], stacks: [[0, 0, 0, 0, 0, 0, 0]], addresses: ["17"], wanted: [] },
     ],
   });
 });

@@ -23,8 +23,11 @@ export interface CapturedProcess {
 
 /** What the agent asks; every request is answered in turn. */
 export type Request =
-  | { type: "capture"; processes: CapturedProcess[]; skip: string[] }
+  /** `skip` holds what a child died of; `debugFolder` fetched debug files by build ID, "" when none are fetched. */
+  | { type: "capture"; processes: CapturedProcess[]; skip: string[]; debugFolder: string }
   | { type: "refresh" }
+  /** Debug files that are in the folder now. */
+  | { type: "fetched"; buildIds: string[] }
   | { type: "resolve"; stacks: { pid: number; kind: "user" | "kernel"; addresses: string }[] };
 
 /** What the naming child says: progress ("module", "" when done with it), and one "done" or "resolved" a request. */
@@ -41,6 +44,8 @@ export type Answer =
     stacks: number[][];
     /** Hexadecimal. */
     addresses: string[];
+    /** Build IDs of modules of which a debug file would tell more. */
+    wanted: string[];
   };
 
 /** Addresses as text: hexadecimal, comma between. */
@@ -57,10 +62,11 @@ export function parseAddresses(text: string): BigUint64Array {
 /** Reads what came from the agent; undefined when it is no request. */
 export function readRequest(message: unknown): Request | undefined {
   if (!isObject(message)) return undefined;
-  const { type, processes, skip, stacks } = message;
+  const { type, processes, skip, debugFolder, buildIds, stacks } = message;
   if (type === "refresh") return { type };
-  if (type === "capture" && Array.isArray(processes) && isTexts(skip)) {
-    return processes.every(isProcess) ? { type, processes, skip } : undefined;
+  if (type === "fetched" && isTexts(buildIds)) return { type, buildIds };
+  if (type === "capture" && Array.isArray(processes) && isTexts(skip) && typeof debugFolder === "string") {
+    return processes.every(isProcess) ? { type, processes, skip, debugFolder } : undefined;
   }
   if (type === "resolve" && Array.isArray(stacks)) {
     return stacks.every(isStack) ? { type, stacks } : undefined;
@@ -71,14 +77,17 @@ export function readRequest(message: unknown): Request | undefined {
 /** Reads what came from the child, which has read hostile files; undefined when it is no answer. */
 export function readAnswer(message: unknown): Answer | undefined {
   if (!isObject(message)) return undefined;
-  const { type, key, strings, stacks, addresses } = message;
+  const { type, key, strings, stacks, addresses, wanted } = message;
   if (type === "done") return { type };
   if (type === "module" && typeof key === "string") return { type, key };
-  if (type !== "resolved" || !isTexts(strings) || !isTexts(addresses) || !Array.isArray(stacks)) {
+  if (
+    type !== "resolved" || !isTexts(strings) || !isTexts(addresses) || !isTexts(wanted) ||
+    !Array.isArray(stacks)
+  ) {
     return undefined;
   }
   const whole = stacks.every((stack) => Array.isArray(stack) && stack.every(Number.isInteger));
-  return whole ? { type, strings, stacks, addresses } : undefined;
+  return whole ? { type, strings, stacks, addresses, wanted } : undefined;
 }
 
 /** The named frames of an answer. */
@@ -104,7 +113,10 @@ export function unpackFrames(
 }
 
 /** The answer that holds these frames. */
-export function packFrames(stacks: readonly (readonly SymbolizedFrame[])[]): Answer & { type: "resolved" } {
+export function packFrames(
+  stacks: readonly (readonly SymbolizedFrame[])[],
+  wanted: string[],
+): Answer & { type: "resolved" } {
   const strings = new Map<string, number>();
   const addresses: string[] = [];
   function intern(text: string): number {
@@ -123,7 +135,7 @@ export function packFrames(stacks: readonly (readonly SymbolizedFrame[])[]): Ans
       frame.inlined ? 1 : 0,
     ])
   );
-  return { type: "resolved", strings: [...strings.keys()], stacks: packed, addresses };
+  return { type: "resolved", strings: [...strings.keys()], stacks: packed, addresses, wanted };
 }
 
 function parseAddress(text: string): bigint {

@@ -20,7 +20,7 @@ const frame = fc.record({
 
 Deno.test("unpackFrames() gives back what packFrames() packed, over JSON", () => {
   fc.assert(fc.property(fc.array(fc.array(frame)), (stacks) => {
-    const answer = readAnswer(JSON.parse(JSON.stringify(packFrames(stacks))));
+    const answer = readAnswer(JSON.parse(JSON.stringify(packFrames(stacks, []))));
     assert.ok(answer?.type === "resolved");
     assert.deepEqual(unpackFrames(answer), stacks);
   }));
@@ -39,10 +39,13 @@ Deno.test("readRequest() and readAnswer() refuse what is of another shape", () =
     1,
     {},
     { type: "capture", processes: [{ pid: "1" }], skip: [] },
-    { type: "capture", processes: [], skip: [1] },
+    { type: "capture", processes: [], skip: [1], debugFolder: "" },
+    { type: "capture", processes: [], skip: [] },
+    { type: "fetched", buildIds: "a" },
     { type: "resolve", stacks: [{ pid: 1, kind: "jit", addresses: "" }] },
-    { type: "resolved", strings: [1], stacks: [], addresses: [] },
-    { type: "resolved", strings: [], stacks: [["x"]], addresses: [] },
+    { type: "resolved", strings: [1], stacks: [], addresses: [], wanted: [] },
+    { type: "resolved", strings: [], stacks: [["x"]], addresses: [], wanted: [] },
+    { type: "resolved", strings: [], stacks: [], addresses: [] },
     { type: "module" },
   ];
   for (const message of bad) {
@@ -57,6 +60,7 @@ Deno.test("unpackFrames() gives empty names when indexes lead nowhere", () => {
     strings: [],
     stacks: [[9, -1, 7, 3, 5, -1, 2, 1, 2]],
     addresses: [],
+    wanted: [],
   });
   assert.deepEqual(frames, [[{ kind: "user", function: "", module: "", address: 0n }]]);
 });

@@ -2,6 +2,7 @@ import type { Logger } from "../../../lib/log.ts";
 import { keepExecutable, readMapsText } from "../../../lib/procfs/maps.ts";
 import { readStat } from "../../../lib/procfs/process.ts";
 import type { SymbolizedFrame } from "../../../lib/symbol/symbolizer.ts";
+import { BadModules } from "./bad_modules.ts";
 import { type NamingLimits, NamingProcess } from "./naming_process.ts";
 import {
   type Answer,
@@ -15,6 +16,8 @@ import {
 /** Addresses in one request, so that each stays far below the deadline. */
 const batchAddresses = 4096;
 const maxStarts = 2;
+/** Debug files fetched for one task. */
+const maxFetched = 64;
 const defaultDeadlineMs = 5000;
 const defaultMemoryLimitBytes = 256 * 1024 * 1024;
 
@@ -32,6 +35,17 @@ export interface NameResolverOptions {
   readonly deadlineMs?: number;
   /** Most resident memory of the child; 256 MiB when not given. */
   readonly memoryLimitBytes?: number;
+  /** Where debug files are fetched from; nowhere when not given. */
+  readonly debuginfod?: DebugFileFetcher | undefined;
+  /** What children died of before, in other tasks too; added to. */
+  readonly badModules?: BadModules;
+}
+
+/** Gets debug files into a folder. */
+export interface DebugFileFetcher {
+  readonly folder: string;
+  /** Which of these there are, after some seconds at most. */
+  fetch(buildIds: readonly string[]): Promise<string[]>;
 }
 
 /**
@@ -44,7 +58,9 @@ export class NameResolver {
   readonly #options: NameResolverOptions;
   readonly #limits: NamingLimits;
   readonly #processes: readonly CapturedProcess[];
-  readonly #skip: string[] = [];
+  readonly #badModules: BadModules;
+  /** Build IDs that were asked for and have come. */
+  readonly #fetched = new Set<string>();
   #child: NamingProcess | undefined;
   #starts = 0;
   #problem = "";
@@ -57,6 +73,7 @@ export class NameResolver {
   constructor(options: NameResolverOptions, processes: readonly CapturedProcess[]) {
     this.#options = options;
     this.#processes = processes;
+    this.#badModules = options.badModules ?? new BadModules();
     this.#limits = {
       deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
       memoryLimitBytes: options.memoryLimitBytes ?? defaultMemoryLimitBytes,
@@ -93,7 +110,10 @@ export class NameResolver {
         kind,
         addresses: formatAddresses(addresses),
       }));
-      const answer = await this.#enqueue(() => this.#ask({ type: "resolve", stacks }));
+      let answer = await this.#enqueue(() => this.#ask({ type: "resolve", stacks }));
+      if (answer?.type === "resolved" && await this.#fetch(answer.wanted)) {
+        answer = await this.#enqueue(() => this.#ask({ type: "resolve", stacks }));
+      }
       const frames = answer?.type === "resolved" ? unpackFrames(answer) : [];
       batch.forEach((request, position) => {
         const list = frames[position];
@@ -115,6 +135,18 @@ export class NameResolver {
     this.#closed = true;
     await this.#child?.close();
     await this.#queue;
+  }
+
+  /** Fetches debug files and tells the child; true when there are new ones. */
+  async #fetch(wanted: readonly string[]): Promise<boolean> {
+    const { debuginfod } = this.#options;
+    const fresh = wanted.filter((buildId) => !this.#fetched.has(buildId))
+      .slice(0, maxFetched - this.#fetched.size);
+    if (debuginfod === undefined || fresh.length === 0 || this.#closed) return false;
+    const buildIds = await debuginfod.fetch(fresh);
+    for (const buildId of buildIds) this.#fetched.add(buildId);
+    if (buildIds.length === 0) return false;
+    return await this.#enqueue(() => this.#ask({ type: "fetched", buildIds })) !== undefined;
   }
 
   #enqueue<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -146,7 +178,12 @@ export class NameResolver {
         continue;
       }
       this.#child = child;
-      const answer = await child.ask({ type: "capture", processes: [...this.#processes], skip: this.#skip });
+      const answer = await child.ask({
+        type: "capture",
+        processes: [...this.#processes],
+        skip: this.#badModules.list(),
+        debugFolder: this.#options.debuginfod?.folder ?? "",
+      });
       if (answer !== undefined) return child;
       await this.#bury(child);
     }
@@ -156,7 +193,7 @@ export class NameResolver {
   async #bury(child: NamingProcess): Promise<void> {
     this.#child = undefined;
     if (!this.#closed) this.#report(child.failure);
-    if (child.module !== "") this.#skip.push(child.module);
+    if (child.module !== "") this.#badModules.add(child.module);
     await child.close();
   }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { silentLogger } from "../../../lib/log.ts";
 import { buildProgram, type RunningProgram, startProgram } from "../../../tests/programs/names_build.ts";
+import { BadModules } from "./bad_modules.ts";
 import { NameResolver, type NameResolverOptions } from "./resolver.ts";
 
 const child = new URL("../../../tests/programs/names_child.ts", import.meta.url).pathname;
@@ -100,19 +101,22 @@ Deno.test("resolve() goes on without names when the child hangs, answers nonsens
   }
 });
 
-Deno.test("resolve() tells the second child which file the first one died of", async () => {
+Deno.test("resolve() tells every later child, also of other tasks, which file one died of", async () => {
   const path = await Deno.makeTempFile({ prefix: "stakeout-names-" });
   try {
     // Says that it reads module 1:2:3, notes what it was asked, and dies.
     const message = '{"type":"module","key":"1:2:3"}';
     const script = `printf '\\37\\0\\0\\0%s' '${message}'; dd bs=4096 count=1 2>&- >> ${path}; exit 1`;
-    await withResolver([], { command: ["sh", "-c", script] }, (resolver) => {
-      assert.match(resolver.problem, /given up/);
-      return Promise.resolve();
-    });
-    const asked = await Deno.readTextFile(path);
-    assert.match(asked, /"skip":\[\]/);
-    assert.match(asked, /"skip":\["1:2:3"\]/);
+    const badModules = new BadModules();
+    for (let task = 0; task < 2; task++) {
+      await withResolver([], { command: ["sh", "-c", script], badModules }, (resolver) => {
+        assert.match(resolver.problem, /given up/);
+        return Promise.resolve();
+      });
+    }
+    const asked = (await Deno.readTextFile(path)).match(/"skip":\[[^\]]*\]/g);
+    // The next task's first child knows it too.
+    assert.deepEqual(asked, ['"skip":[]', ...Array(3).fill('"skip":["1:2:3"]')]);
   } finally {
     await Deno.remove(path);
   }
