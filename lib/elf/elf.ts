@@ -41,6 +41,8 @@ export interface Elf {
   readonly sections: readonly Section[];
   /** Lower-case hexadecimal, "" when the file has none. */
   readonly buildId: string;
+  /** Where its bytes are in the file; 0 when it has none. */
+  readonly buildIdOffset: number;
   /** File name of the separate debug file, as the binary names it, with the CRC-32 of that file. */
   readonly debugLink: { readonly fileName: string; readonly crc32: number } | undefined;
 }
@@ -59,7 +61,7 @@ export function parseElf(source: ByteSource): Elf | undefined {
   return {
     segments: readSegments(cursor),
     sections,
-    buildId: readBuildId(source, sections),
+    ...readBuildId(source, sections),
     debugLink: readDebugLink(source, sections),
   };
 }
@@ -133,7 +135,10 @@ function readSections(cursor: Cursor): Section[] {
   }));
 }
 
-function readBuildId(source: ByteSource, sections: readonly Section[]): string {
+function readBuildId(
+  source: ByteSource,
+  sections: readonly Section[],
+): { buildId: string; buildIdOffset: number } {
   const cursor = new Cursor(source, 1000);
   for (const section of sections) {
     if (section.type !== noteSection) continue;
@@ -145,12 +150,14 @@ function readBuildId(source: ByteSource, sections: readonly Section[]): string {
       const valueAt = at + 12 + align4(nameBytes);
       if (cursor.u32(at + 8) === buildIdNote && cursor.text(at + 12, 4) === "GNU") {
         if (valueBytes === 0 || valueBytes > 64 || valueAt + valueBytes > end) break;
-        return cursor.bytes(valueAt, valueBytes)?.toHex() ?? "";
+        const bytes = cursor.bytes(valueAt, valueBytes);
+        if (bytes === undefined) break;
+        return { buildId: bytes.toHex(), buildIdOffset: valueAt };
       }
       at = valueAt + align4(valueBytes);
     }
   }
-  return "";
+  return { buildId: "", buildIdOffset: 0 };
 }
 
 function readDebugLink(source: ByteSource, sections: readonly Section[]): Elf["debugLink"] {

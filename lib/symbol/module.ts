@@ -40,9 +40,10 @@ export class Module {
     return this.#elf !== undefined;
   }
 
-  /** Reads the outline. */
-  open(): void {
-    this.#elf = parseElf(this.#file) ?? null;
+  /** Reads the outline; a file that turns out not to be what is mapped is as good as none. */
+  open(isMapped: (elf: Elf) => boolean): void {
+    const elf = parseElf(this.#file);
+    this.#elf = elf !== undefined && isMapped(elf) ? elf : null;
   }
 
   /** Reads the symbols, once; after `open`. */

@@ -41,6 +41,11 @@ export class ProcessMappings {
     this.jit.refresh();
   }
 
+  /** True when the process had this mapping at the last look. */
+  isCurrent(mapping: Mapping): boolean {
+    return this.#generations[0]?.includes(mapping) ?? false;
+  }
+
   /** The mapping of an address, the newest first. */
   find(address: number): Mapping | undefined {
     for (const mappings of this.#generations) {

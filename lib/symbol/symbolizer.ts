@@ -1,6 +1,7 @@
 import type { Mapping } from "../procfs/maps.ts";
 import { type Kallsyms, readKallsyms } from "./kallsyms.ts";
 import type { Module } from "./module.ts";
+import { isMappedBuild } from "./mapped_build.ts";
 import { ModuleCache, type ModuleCacheOptions } from "./module_cache.ts";
 import { ProcessMappings } from "./process_mappings.ts";
 import type { SourceFrame } from "./source_frame.ts";
@@ -153,7 +154,7 @@ export class Symbolizer {
     const lookup = Number(address) - before;
     const mapping = process.find(lookup);
     const offset = mapping === undefined ? 0 : lookup - mapping.start + mapping.offset;
-    const module = mapping && this.#load(process.pid, mapping);
+    const module = mapping && this.#load(process, mapping);
     const inModule = module?.toAddress(offset);
     if (module !== undefined && inModule !== undefined) {
       const name = module.symbols?.nameAt(inModule) ?? "";
@@ -173,11 +174,11 @@ export class Symbolizer {
     return unnamed("user", path, named ? BigInt(offset + before) : address);
   }
 
-  #load(pid: number, mapping: Mapping): Module | undefined {
-    const module = this.#modules.open(pid, mapping);
+  #load(process: ProcessMappings, mapping: Mapping): Module | undefined {
+    const module = this.#modules.open(process.pid, mapping);
     if (module !== undefined && !module.isOpen) {
       this.#announce(module.key);
-      module.open();
+      module.open((elf) => !process.isCurrent(mapping) || isMappedBuild(process.pid, mapping, elf));
       if (!this.#skip.has(module.buildId)) {
         this.#announce(module.buildId || module.key);
         module.load();

@@ -32,7 +32,10 @@ function outline(bytes: Uint8Array): { source: MemorySource; elf: Elf } {
     { ...common, name: ".go.module", address: 0, fileOffset: dataAt, sizeBytes: 512 },
   ];
   const segments = [{ fileOffset: headerBytes, fileBytes: whole.length, address: tableAddress }];
-  return { source: new MemorySource(whole), elf: { sections, segments, buildId: "", debugLink: undefined } };
+  return {
+    source: new MemorySource(whole),
+    elf: { sections, segments, buildId: "", buildIdOffset: 0, debugLink: undefined },
+  };
 }
 
 Deno.test("the Go line table's reader survives mutated tables", () => {
