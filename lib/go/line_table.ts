@@ -65,12 +65,6 @@ export class GoLineTable implements SourceFinder {
     return new GoLineTable(source, section, { ...header, textAddress }, data?.treesAt);
   }
 
-  /** Name of the function that covers a module address; "" when there is none. */
-  nameAt(address: number): string {
-    const position = this.findPosition(address);
-    return position < 0 ? "" : this.nameOf(position);
-  }
-
   /** Position of the function that covers the address, to key a cache with; -1 when there is none. */
   findPosition(address: number): number {
     let low = 0;
@@ -85,8 +79,11 @@ export class GoLineTable implements SourceFinder {
   }
 
   nameOf(position: number): string {
-    const cursor = new Cursor(this.#source, 16);
-    return this.#name(cursor, cursor.u32(this.#functionAt(position) + nameField));
+    // Without a cursor's window of 16 KiB: names lie far from their records.
+    const bytes = this.#source.readAt(this.#functionAt(position) + nameField, 4);
+    if (bytes.length < 4) return "";
+    const offset = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
+    return this.#name(new Cursor(this.#source, 16), offset);
   }
 
   findFrames(address: number): SourceFrame[] | undefined {

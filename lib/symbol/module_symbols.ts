@@ -61,13 +61,11 @@ export class ModuleSymbols {
   /** Demangled name of the function that covers a module address, "" when there is none. */
   nameAt(address: number): string {
     const position = this.#table.findPosition(address);
-    if (position < 0) return this.#go?.nameAt(address) ?? "";
-    const known = this.#names.get(position);
-    if (known !== undefined) return known;
-    const name = demangle(withoutVersion(this.#table.nameAt(position)));
-    if (this.#names.size >= maxCachedNames) this.#names.clear();
-    this.#names.set(position, name);
-    return name;
+    if (position >= 0) {
+      return this.#nameOnce(position, () => demangle(withoutVersion(this.#table.nameAt(position))));
+    }
+    const goPosition = this.#go?.findPosition(address) ?? -1;
+    return goPosition < 0 ? "" : this.#nameOnce(-1 - goPosition, () => this.#go!.nameOf(goPosition));
   }
 
   /** Source places of a module address, innermost first; undefined when nothing is known. */
@@ -81,6 +79,16 @@ export class ModuleSymbols {
     this.#debug = undefined;
     this.#searched = true;
     this.#source = null;
+  }
+
+  /** Keys are positions in the symbol table, below zero those in Go's. */
+  #nameOnce(key: number, read: () => string): string {
+    const known = this.#names.get(key);
+    if (known !== undefined) return known;
+    const name = read();
+    if (this.#names.size >= maxCachedNames) this.#names.clear();
+    this.#names.set(key, name);
+    return name;
   }
 
   #readTable(): SymbolTable {
