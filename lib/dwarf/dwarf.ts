@@ -10,12 +10,12 @@ import { attributeNames, readText, readUnit, type Unit } from "./unit.ts";
 import { UnitFunctions } from "./unit_functions.ts";
 import { UnitIndex } from "./unit_index.ts";
 
-const defaultSteps = 60_000_000;
+const defaultSteps = 20_000_000;
 const maxAbbreviationTables = 4096;
 
 /** What one module may take. */
 export interface DwarfLimits {
-  /** Steps of reading, of the index and of each unit that is looked into; 60 million, some seconds, when not given. */
+  /** Steps of reading, of the index and of each unit that is looked into; 20 million, a second or so, when not given. */
   readonly steps?: number;
   /** Memory, which several modules may share. */
   readonly memory: MemoryBudget;

@@ -1,10 +1,10 @@
-import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
+import { type SymbolizedFrame, Symbolizer } from "../../../lib/symbol/symbolizer.ts";
 import { openInOwnRoot } from "../../../lib/sys/open_in_root.ts";
 import { debugFilePath } from "../debuginfod/debug_file_cache.ts";
 import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
 import { type Answer, packFrames, parseAddresses, readRequest, type Request } from "./protocol.ts";
 
-/** Names come first; lines get this much of a request's time. Half of the least deadline for all of it. */
+/** For the lines of one request, far below its deadline: a look into a module's first unit cannot be interrupted. */
 const linesBudgetMs = 1500;
 
 /**
@@ -18,6 +18,7 @@ export async function runNamingChild(): Promise<void> {
   await Deno.permissions.revoke({ name: "net" });
   const decoder = new MessageDecoder();
   let symbolizer = new Symbolizer();
+  let named: SymbolizedFrame[][] = [];
   for await (const piece of Deno.stdin.readable) {
     for (const message of decoder.push(piece)) {
       const request = readRequest(message);
@@ -25,8 +26,10 @@ export async function runNamingChild(): Promise<void> {
       if (request.type === "capture") symbolizer = await capture(request);
       if (request.type === "refresh") await symbolizer.refresh();
       if (request.type === "fetched") symbolizer.retryDebugFiles(request.buildIds);
-      if (request.type === "resolve") write(await resolve(symbolizer, request));
-      else write({ type: "done" });
+      if (request.type === "resolve") named = await resolve(symbolizer, request);
+      if (request.type === "lines") named = addLines(symbolizer, named);
+      const asked = request.type === "resolve" || request.type === "lines";
+      write(asked ? packFrames(named, symbolizer.listWanted()) : { type: "done" });
     }
     if (decoder.broken) return;
   }
@@ -45,14 +48,20 @@ async function capture(request: Request & { type: "capture" }): Promise<Symboliz
   return symbolizer;
 }
 
-async function resolve(symbolizer: Symbolizer, { stacks }: Request & { type: "resolve" }): Promise<Answer> {
+async function resolve(
+  symbolizer: Symbolizer,
+  { stacks }: Request & { type: "resolve" },
+): Promise<SymbolizedFrame[][]> {
   const named = [];
   for (const { pid, kind, addresses } of stacks) {
     named.push(await symbolizer.symbolize(pid, kind, parseAddresses(addresses)));
   }
+  return named;
+}
+
+function addLines(symbolizer: Symbolizer, named: readonly SymbolizedFrame[][]): SymbolizedFrame[][] {
   const untilMs = performance.now() + linesBudgetMs;
-  const stacksWithLines = named.map((frames) => symbolizer.addLines(frames, untilMs));
-  return packFrames(stacksWithLines, symbolizer.listWanted());
+  return named.map((frames) => symbolizer.addLines(frames, untilMs));
 }
 
 function write(answer: Answer): void {

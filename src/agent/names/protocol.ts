@@ -26,6 +26,8 @@ export type Request =
   /** `skip` holds what a child died of; `debugFolder` fetched debug files by build ID, "" when none are fetched. */
   | { type: "capture"; processes: CapturedProcess[]; skip: string[]; debugFolder: string }
   | { type: "refresh" }
+  /** Asks for the frames of the last "resolve" once more, with lines and inlined functions. */
+  | { type: "lines" }
   /** Debug files that are in the folder now. */
   | { type: "fetched"; buildIds: string[] }
   | { type: "resolve"; stacks: { pid: number; kind: "user" | "kernel"; addresses: string }[] };
@@ -63,7 +65,7 @@ export function parseAddresses(text: string): BigUint64Array {
 export function readRequest(message: unknown): Request | undefined {
   if (!isObject(message)) return undefined;
   const { type, processes, skip, debugFolder, buildIds, stacks } = message;
-  if (type === "refresh") return { type };
+  if (type === "refresh" || type === "lines") return { type };
   if (type === "fetched" && isTexts(buildIds)) return { type, buildIds };
   if (type === "capture" && Array.isArray(processes) && isTexts(skip) && typeof debugFolder === "string") {
     return processes.every(isProcess) ? { type, processes, skip, debugFolder } : undefined;

@@ -16,6 +16,8 @@ import {
 /** Addresses in one request, so that each stays far below the deadline. */
 const batchAddresses = 4096;
 const maxStarts = 2;
+/** After so many children died of lines, a task has none any more. */
+const maxLineDeaths = 2;
 /** Debug files fetched for one task. */
 const maxFetched = 64;
 const defaultDeadlineMs = 5000;
@@ -52,7 +54,7 @@ export interface DebugFileFetcher {
  * Names the frames of one task's targets, with a child process that is started for it and ended with it.
  *
  * The child may die of what it reads. Then it is started once more, without the file it died of; after that every frame
- * comes back without a name, and `problem` says why.
+ * comes back without a name, and `problem` says why. What it dies of while it looks for lines costs the lines alone.
  */
 export class NameResolver {
   readonly #options: NameResolverOptions;
@@ -63,6 +65,7 @@ export class NameResolver {
   readonly #fetched = new Set<string>();
   #child: NamingProcess | undefined;
   #starts = 0;
+  #lineDeaths = 0;
   #problem = "";
   #closed = false;
   #refreshing = false;
@@ -99,8 +102,8 @@ export class NameResolver {
 
   /**
    * Names frames, leaf first; as many lists as requests, each as long as its addresses but for the inlined functions, which stand
-   * before the one they were put into. The first address of a
-   * request is where the thread was, all others are return addresses: a user or a kernel stack goes in whole.
+   * before the one they were put into. The first address of a request is where the thread was, all others are return
+   * addresses: a user or a kernel stack goes in whole.
    */
   async resolve(requests: readonly FrameRequest[]): Promise<NamedFrame[][]> {
     const named: NamedFrame[][] = [];
@@ -110,9 +113,10 @@ export class NameResolver {
         kind,
         addresses: formatAddresses(addresses),
       }));
-      let answer = await this.#enqueue(() => this.#ask({ type: "resolve", stacks }));
+      const request = { type: "resolve", stacks } as const;
+      let answer = await this.#enqueue(() => this.#askWithLines(request));
       if (answer?.type === "resolved" && await this.#fetch(answer.wanted)) {
-        answer = await this.#enqueue(() => this.#ask({ type: "resolve", stacks }));
+        answer = await this.#enqueue(() => this.#askWithLines(request));
       }
       const frames = answer?.type === "resolved" ? unpackFrames(answer) : [];
       batch.forEach((request, position) => {
@@ -165,6 +169,21 @@ export class NameResolver {
       await this.#bury(child);
     }
     return undefined;
+  }
+
+  /** Names, then lines; a child that dies of lines has given the names already, and is not held against the next. */
+  async #askWithLines(request: Request): Promise<Answer | undefined> {
+    const names = await this.#ask(request);
+    const child = this.#child;
+    if (names === undefined || child === undefined || this.#closed || this.#lineDeaths >= maxLineDeaths) {
+      return names;
+    }
+    const lines = await child.ask({ type: "lines" });
+    if (lines !== undefined) return lines;
+    this.#lineDeaths++;
+    this.#starts--;
+    await this.#bury(child);
+    return names;
   }
 
   async #startChild(): Promise<NamingProcess | undefined> {

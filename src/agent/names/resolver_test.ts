@@ -122,6 +122,44 @@ Deno.test("resolve() tells every later child, also of other tasks, which file on
   }
 });
 
+Deno.test("resolve() keeps the names when the child dies of lines, and asks for lines twice at most", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "stakeout-names-" });
+  try {
+    // Answers what it is asked until it is asked for lines; then it says what it reads, and dies.
+    const script = `
+      import { encodeMessage, MessageDecoder } from "${new URL("./frame_codec.ts", import.meta.url)}";
+      const decoder = new MessageDecoder();
+      const frame = [0, 0, 1, 0, 1, 0, 0];
+      const named = { type: "resolved", strings: ["leaf", ""], stacks: [frame], addresses: ["7"], wanted: [] };
+      const say = (message) => Deno.stdout.writeSync(encodeMessage(message));
+      for await (const piece of Deno.stdin.readable) {
+        for (const { type } of decoder.push(piece)) {
+          Deno.writeTextFileSync("${folder}/asked", type + "\\n", { append: true });
+          if (type === "lines") {
+            say({ type: "module", key: "lines abcd" });
+            Deno.exit(1);
+          }
+          say(type === "resolve" ? named : { type: "done" });
+        }
+      }`;
+    await Deno.writeTextFile(`${folder}/child.ts`, script);
+    const badModules = new BadModules();
+    const options = {
+      command: [Deno.execPath(), "run", "-A", "--no-check", `${folder}/child.ts`],
+      badModules,
+    };
+    await withResolver([], options, async (resolver) => {
+      for (let round = 0; round < 4; round++) assert.equal(await nameOf(resolver, 1, 7n), "leaf");
+    });
+    assert.deepEqual(badModules.list(), ["lines abcd"]);
+    const asked = (await Deno.readTextFile(`${folder}/asked`)).split("\n");
+    assert.equal(asked.filter((type) => type === "lines").length, 2);
+    assert.equal(asked.filter((type) => type === "resolve").length, 4);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("close() ends the child at once, also while it works", async () => {
   const resolver = await NameResolver.start({ command, pids: [Deno.pid], logger: silentLogger });
   const pids = childPids();
