@@ -14,6 +14,7 @@ import type { Process } from "../model/process.ts";
 import type { Task } from "../model/task.ts";
 import { readBuiltFile } from "./built_file.ts";
 import { selfCommand } from "./self_command.ts";
+import { openStateFolder } from "./state_folder.ts";
 
 /** Heap of the naming child; beyond it the child ends and the profile goes on without those names. */
 const namingHeapMegabytes = 128;
@@ -51,13 +52,14 @@ export function buildOnCpuProfiler(parts: {
 }
 
 /** Undefined when it is off, or its folder cannot be had: then names are missing, and the log says why. */
-async function openDebuginfod(
-  { debuginfod, stateFolder }: Config,
-  logger: Logger,
-): Promise<Debuginfod | undefined> {
-  const { enabled, urls, fileBytes, cacheBytes } = debuginfod;
+async function openDebuginfod(config: Config, logger: Logger): Promise<Debuginfod | undefined> {
+  const { enabled, urls, fileBytes, cacheBytes } = config.debuginfod;
   if (!enabled) return undefined;
   try {
+    const stateFolder = await openStateFolder(config, logger);
+    if (stateFolder === undefined) {
+      throw new Error("There is no state folder to keep them in; give it --state");
+    }
     const limits = { maxFileBytes: fileBytes, maxCacheBytes: cacheBytes };
     const folder = `${stateFolder}/debuginfod`;
     return await Debuginfod.open({ folder, urls, ...limits, clock: systemClock, logger });
