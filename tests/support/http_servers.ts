@@ -15,9 +15,9 @@ export interface HttpServer extends AsyncDisposable {
 
 /**
  * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, all else is 200.
- * `folder` is writable by all.
+ * `folder` is writable by all; `program` may be a copy, to tell it from others.
  */
-export async function startNginx(folder: string, workers = 1): Promise<HttpServer> {
+export async function startNginx(folder: string, workers = 1, program = "nginx"): Promise<HttpServer> {
   const port = findFreePort();
   await Deno.writeTextFile(`${folder}/file`, "x".repeat(300_000));
   await Deno.writeTextFile(
@@ -36,7 +36,7 @@ http {
   }
 }`,
   );
-  return await start(port, "nginx", ["-c", `${folder}/nginx.conf`, "-p", folder], false);
+  return await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
 }
 
 /** Starts tests/programs/http_raw.py on a TCP port. */

@@ -27,7 +27,11 @@ export function ValueMeter({ value: { metric, uri, variant, value, threshold } }
   return (
     <div class="value" title={showInvisible(words)}>
       <span class="value-name">
-        <Name text={`${shortNames[metric] ?? metric} ${describeRequests({ uri, variant: kind })}`.trim()} />
+        <Name
+          text={`${shortNames[metric] ?? metric} ${
+            describeRequests({ uri, variant: kind }).replace(/^on /, "")
+          }`.trim()}
+        />
       </span>
       <span class="value-bar" aria-hidden="true">
         <i class={over ? "over" : ""} style={{ width: `${share * 100}%` }} />
