@@ -72,12 +72,13 @@ export function isMetricName(name: string): name is MetricName {
   return Object.hasOwn(metrics, name);
 }
 
-/** Value with its unit for people: `82.4 %`, `512 ms`, `1.5 s`, `29 /s`, `12`, `0.73`. */
+/** Value with its unit for people: `82.4 %`, `13 µs`, `512 ms`, `1.5 s`, `29 /s`, `12`, `0.73`. */
 export function formatMetricValue(name: MetricName, value: number): string {
   switch (metrics[name].unit) {
     case "percent":
       return `${formatNumber(value)} %`;
     case "milliseconds":
+      if (value > 0 && value < 1) return `${formatNumber(value * 1000)} µs`;
       return value >= 1000 ? `${formatNumber(value / 1000)} s` : `${formatNumber(value)} ms`;
     case "count":
       return name === "http_request_rate" ? `${formatNumber(value)} /s` : formatNumber(value);

@@ -8,6 +8,8 @@ Deno.test("formatMetricValue() writes the metric's unit and three digits that ma
   assert.equal(formatMetricValue("http_error_rate", 0.5), "0.5 %");
   assert.equal(formatMetricValue("http_avg_response_time", 512), "512 ms");
   assert.equal(formatMetricValue("http_avg_response_time", 1500), "1.5 s");
+  assert.equal(formatMetricValue("http_avg_response_time", 0.0129), "12.9 µs");
+  assert.equal(formatMetricValue("http_avg_response_time", 0), "0 ms");
   assert.equal(formatMetricValue("http_p95_response_time", 12_340), "12.3 s");
   assert.equal(formatMetricValue("http_request_rate", 29.04), "29 /s");
   assert.equal(formatMetricValue("system_load", 0.731), "0.73");

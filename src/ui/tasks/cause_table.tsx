@@ -31,7 +31,7 @@ export function CauseTable({ cause }: { cause: Cause }) {
                 const over = !empty && slot.value >= cause.threshold;
                 return (
                   <tr key={index}>
-                    <td class="fit">{formatLocalClock(slotStartMs(cause, index))}</td>
+                    <td class="second">{formatLocalClock(slotStartMs(cause, index))}</td>
                     <td class={over ? "number trip" : "number"}>
                       {empty ? <span class="muted">none</span> : formatValue(cause.metric, slot.value)}
                     </td>
