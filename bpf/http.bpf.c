@@ -6,6 +6,7 @@
 #include "http_call.bpf.h"
 #include "http_connection.bpf.h"
 #include "http_life.bpf.h"
+#include "http_tls.bpf.h"
 
 #define AF_UNIX 1
 #define AF_INET 2

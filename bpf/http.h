@@ -35,6 +35,14 @@ enum http_readability {
   CONNECTION_KINDS = 8,
 };
 
+/* What a TLS probe is at: the cookie of its hook. */
+enum tls_function {
+  TLS_READ = 1,    /* returns the bytes read */
+  TLS_READ_EX = 2, /* returns 1 and puts them where its fourth argument says */
+  TLS_WRITE = 3,   /* returns over 0 when all of its third argument was taken */
+  TLS_END = 4,     /* the session of its first argument is over */
+};
+
 /* A watched process, by its thread group id as the host's pid namespace numbers it. */
 struct http_watch_value {
   __u32 number;    /* of its http_process_value; never given to another process */
@@ -53,6 +61,8 @@ struct http_process_value {
   __u32 overwritten;     /* requests that came while another of the connection was in flight */
   __u32 lost_samples;    /* the ring was full */
   __u32 lost_children;   /* forked, and not watched until user space sees them: no room */
+  __u32 tls;             /* 1 when a policy allows to look into its TLS */
+  __u32 pad;
 };
 
 /*
@@ -127,7 +137,15 @@ struct http_connection_value {
   __u8 fragment_bytes;  /* of a message too short to tell */
   __u8 fragment_direction;
   __u8 fragment[12];
-  __u8 pad[3];
+  __u8 decrypted; /* a TLS session whose socket is not counted as unreadable any more */
+  __u8 pad[2];
+};
+
+/* A TLS session: its address in a process. */
+struct tls_session_key {
+  __u64 session;
+  __u32 tgid; /* in the host's pid namespace */
+  __u32 pad;
 };
 
 #endif

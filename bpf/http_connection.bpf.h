@@ -177,6 +177,7 @@ static __always_inline void on_message(struct http_connection_value *connection,
     return;
   }
   if (!connection->role && begins_http2(message->head)) {
+    connection->first_direction = 1 + message->direction;
     decide(connection, process, CONNECTION_HTTP2);
     return;
   }

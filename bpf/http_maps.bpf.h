@@ -27,7 +27,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(map_flags, BPF_F_MMAPABLE);
-  __uint(max_entries, MAX_HTTP_PROCESSES); /* 104 x 4,096 = 0.4 MB */
+  __uint(max_entries, MAX_HTTP_PROCESSES); /* 112 x 4,096 = 0.5 MB */
   __type(key, __u32);
   __type(value, struct http_process_value);
 } processes SEC(".maps");

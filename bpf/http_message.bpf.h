@@ -156,9 +156,12 @@ static __always_inline bool begins_http2(const __u64 *head) {
   return head[0] == TEXT8('P', 'R', 'I', ' ', '*', ' ', 'H', 'T');
 }
 
-/* The header of a handshake record, SSL 3.0 to TLS 1.3. */
+/* The header of a record of SSL 3.0 to TLS 1.3: of a handshake, or on a connection that was there
+ * before it was watched, of any kind. */
 static __always_inline bool begins_tls(const __u64 *head) {
-  return (head[0] & FIRST(2)) == 0x0316 && (__u8)(head[0] >> 16) <= 4;
+  __u8 kind = head[0], major = head[0] >> 8, minor = head[0] >> 16;
+
+  return kind >= 0x14 && kind <= 0x17 && major == 3 && minor <= 4;
 }
 
 #endif

@@ -118,14 +118,17 @@ struct socket {
   struct sock *sk;
 };
 
-/* Registers of user space as the last system call of x86_64 left them: its arguments are in there.
- */
+/* Registers of user space, of x86_64: as the last system call left them, its arguments are in there;
+ * or as they are at a probe. */
 struct pt_regs {
   unsigned long r10;
+  unsigned long ax;
+  unsigned long cx;
   unsigned long dx;
   unsigned long si;
   unsigned long di;
   unsigned long orig_ax; /* number of the system call */
+  unsigned long sp;
 };
 
 struct thread_info {

@@ -88,6 +88,8 @@ export const libbpfSignatures = {
   bpf_link__fd: { parameters: ["pointer"], result: "i32" },
   // int bpf_link__destroy(struct bpf_link *link); up to 0.1 s for a uprobe, so on a pool thread
   bpf_link__destroy: { parameters: ["pointer"], result: "i32", nonblocking: true },
+  // int bpf_link_create(int prog_fd, int target_fd, enum bpf_attach_type attach_type, const struct bpf_link_create_opts *opts); 20 ms for uprobes, so on a pool thread
+  bpf_link_create: { parameters: ["i32", "i32", "u32", "buffer"], result: "i32", nonblocking: true },
   // int bpf_iter_create(int link_fd)
   bpf_iter_create: { parameters: ["i32"], result: "i32" },
 

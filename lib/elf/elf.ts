@@ -80,6 +80,15 @@ export function findSection(elf: Elf, name: string): Section | undefined {
   return elf.sections.find((section) => section.name === name && section.type !== noBitsSection);
 }
 
+/** Byte of the file that is mapped at an address of the module; undefined when no segment maps one. */
+export function toFileOffset(elf: Elf, address: number): number | undefined {
+  for (const segment of elf.segments) {
+    const distance = address - segment.address;
+    if (distance >= 0 && distance < segment.fileBytes) return segment.fileOffset + distance;
+  }
+  return undefined;
+}
+
 function readSegments(cursor: Cursor): Segment[] {
   const tableOffset = cursor.u64(32);
   const entryBytes = cursor.u16(54);

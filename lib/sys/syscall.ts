@@ -30,6 +30,8 @@ export const libcSignatures = {
   write: { parameters: ["i32", "buffer", "usize"], result: "i64" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
+  // int close(int fd); of a BPF link up to 0.1 s, so on a pool thread
+  closeSlowly: { name: "close", parameters: ["i32"], result: "i32", nonblocking: true },
   // int statx(int fd, const char *path, int flags, unsigned int mask, struct statx *)
   statx: { parameters: ["i32", "buffer", "i32", "u32", "buffer"], result: "i32" },
   // int flock(int fd, int operation)

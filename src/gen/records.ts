@@ -6,7 +6,7 @@ const decoder = new TextDecoder();
 export const layouts = {
   http_connection_value: {
     size: 64,
-    layout: "64 bytes: start_boot_ns@0:unsigned64 early_boot_ns@8:unsigned64 number@16:unsigned32 counters@20:unsigned16[8] generation@36:unsigned16 early_status@38:unsigned16 misses@40:unsigned16 role@42:unsigned8 first_direction@43:unsigned8 readability@44:unsigned8 pending@45:unsigned8 sampled@46:unsigned8 fragment_bytes@47:unsigned8 fragment_direction@48:unsigned8 fragment@49:unsigned8[12] pad@61:unsigned8[3]",
+    layout: "64 bytes: start_boot_ns@0:unsigned64 early_boot_ns@8:unsigned64 number@16:unsigned32 counters@20:unsigned16[8] generation@36:unsigned16 early_status@38:unsigned16 misses@40:unsigned16 role@42:unsigned8 first_direction@43:unsigned8 readability@44:unsigned8 pending@45:unsigned8 sampled@46:unsigned8 fragment_bytes@47:unsigned8 fragment_direction@48:unsigned8 fragment@49:unsigned8[12] decrypted@61:unsigned8 pad@62:unsigned8[2]",
     offsets: {
       start_boot_ns: 0,
       early_boot_ns: 8,
@@ -23,7 +23,8 @@ export const layouts = {
       fragment_bytes: 47,
       fragment_direction: 48,
       fragment: 49,
-      pad: 61,
+      decrypted: 61,
+      pad: 62,
     },
   },
   http_counters_value: {
@@ -57,8 +58,8 @@ export const layouts = {
     },
   },
   http_process_value: {
-    size: 104,
-    layout: "104 bytes: number@0:unsigned32 counters@4:unsigned32[2] filtered@12:unsigned32 sample_shift@16:unsigned32 connections@20:unsigned32[16] unreadable@84:unsigned32 pipelined@88:unsigned32 overwritten@92:unsigned32 lost_samples@96:unsigned32 lost_children@100:unsigned32",
+    size: 112,
+    layout: "112 bytes: number@0:unsigned32 counters@4:unsigned32[2] filtered@12:unsigned32 sample_shift@16:unsigned32 connections@20:unsigned32[16] unreadable@84:unsigned32 pipelined@88:unsigned32 overwritten@92:unsigned32 lost_samples@96:unsigned32 lost_children@100:unsigned32 tls@104:unsigned32 pad@108:unsigned32",
     offsets: {
       number: 0,
       counters: 4,
@@ -70,6 +71,8 @@ export const layouts = {
       overwritten: 92,
       lost_samples: 96,
       lost_children: 100,
+      tls: 104,
+      pad: 108,
     },
   },
   http_sample_event: {
@@ -172,6 +175,15 @@ export const layouts = {
       name: 16,
     },
   },
+  tls_session_key: {
+    size: 16,
+    layout: "16 bytes: session@0:unsigned64 tgid@8:unsigned32 pad@12:unsigned32",
+    offsets: {
+      session: 0,
+      tgid: 8,
+      pad: 12,
+    },
+  },
 } as const;
 
 /** `struct http_connection_value`, without its array `counters`, `fragment`, `pad`. */
@@ -189,6 +201,7 @@ export interface HttpConnectionValue {
   sampled: number;
   fragmentBytes: number;
   fragmentDirection: number;
+  decrypted: number;
 }
 
 /** Decodes a `struct http_connection_value`; allocates, so not for loops over many. */
@@ -207,6 +220,7 @@ export function decodeHttpConnectionValue(view: DataView, offset: number): HttpC
     sampled: view.getUint8(offset + 46),
     fragmentBytes: view.getUint8(offset + 47),
     fragmentDirection: view.getUint8(offset + 48),
+    decrypted: view.getUint8(offset + 61),
   };
 }
 
@@ -270,6 +284,7 @@ export interface HttpProcessValue {
   overwritten: number;
   lostSamples: number;
   lostChildren: number;
+  tls: number;
 }
 
 /** Decodes a `struct http_process_value`; allocates, so not for loops over many. */
@@ -283,6 +298,7 @@ export function decodeHttpProcessValue(view: DataView, offset: number): HttpProc
     overwritten: view.getUint32(offset + 92, true),
     lostSamples: view.getUint32(offset + 96, true),
     lostChildren: view.getUint32(offset + 100, true),
+    tls: view.getUint32(offset + 104, true),
   };
 }
 
@@ -453,6 +469,20 @@ export function decodeThreadEvent(view: DataView, offset: number): ThreadEvent {
     tgid: view.getUint32(offset + 4, true),
     tid: view.getUint32(offset + 8, true),
     name: decodeText(view, offset + 16, 16),
+  };
+}
+
+/** `struct tls_session_key`. */
+export interface TlsSessionKey {
+  session: bigint;
+  tgid: number;
+}
+
+/** Decodes a `struct tls_session_key`; allocates, so not for loops over many. */
+export function decodeTlsSessionKey(view: DataView, offset: number): TlsSessionKey {
+  return {
+    session: view.getBigUint64(offset + 0, true),
+    tgid: view.getUint32(offset + 8, true),
   };
 }
 
