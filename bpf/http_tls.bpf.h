@@ -130,8 +130,8 @@ static __always_inline void count_decrypted(struct http_connection_value *sessio
  * Looks at what SSL_read and SSL_write moved, once they return: before, a buffer to read into is
  * empty, and a write may have to be repeated.
  *
- * Hook: uprobe.multi at return. OpenSSL's functions are C, whose stacks the kernel's trampoline does
- * not disturb.
+ * Hook: uprobe.multi at return. OpenSSL's functions are C, whose stacks the kernel's trampoline
+ * does not disturb.
  *
  * Cost: 0.4 us a call, for processes that nobody watches as well; 0.7 us for others.
  */

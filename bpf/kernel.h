@@ -118,8 +118,8 @@ struct socket {
   struct sock *sk;
 };
 
-/* Registers of user space, of x86_64: as the last system call left them, its arguments are in there;
- * or as they are at a probe. */
+/* Registers of user space, of x86_64: as the last system call left them, its arguments are in
+ * there; or as they are at a probe. */
 struct pt_regs {
   unsigned long r10;
   unsigned long ax;

@@ -171,7 +171,10 @@ export class Pipeline {
       ...active.flatMap((policy) => rulesOfScope(policy, "host")).map(toRankingRule),
     ]);
     const series = [...this.windows.seriesOf(live.process.id)];
-    this.#options.http.follow(live, series.filter(({ rule }) => metrics[rule.metric].http));
+    const tls = active.some(({ policy, rules }) =>
+      policy.tls && rules.some(({ rule }) => metrics[rule.metric].http)
+    );
+    this.#options.http.follow(live, series.filter(({ rule }) => metrics[rule.metric].http), tls);
   }
 
   #watchRules(processId: string, rules: readonly WatchedRule[]): void {

@@ -8,6 +8,8 @@ export interface Abilities {
   metric(metric: Rule["metric"]): string | undefined;
   /** Why a kind of profile cannot be started, undefined when it can. */
   kind(kind: ProfileKind): string | undefined;
+  /** Why TLS cannot be read, undefined when it can. */
+  tls(): string | undefined;
 }
 
 /** A policy as this agent judges it. */
@@ -78,6 +80,7 @@ export class PolicyBook {
     for (const [index, kind] of policy.start.entries()) {
       this.#isAble(policy, `start[${index}]`, this.#abilities.kind(kind));
     }
+    if (policy.tls) this.#isAble(policy, "tls", this.#abilities.tls());
     if (rules.length > 0) this.#active.set(policy.name, { policy, version, rules });
   }
 
@@ -91,4 +94,5 @@ export class PolicyBook {
 export const builtAbilities: Abilities = {
   metric: () => undefined,
   kind: (kind) => kind === "on_cpu" ? undefined : `this version does not take ${kind} profiles yet`,
+  tls: () => undefined,
 };

@@ -1,5 +1,6 @@
 import process from "node:process";
 import { openLibbpf } from "../../lib/bpf/libbpf.ts";
+import { missingUprobes } from "../../lib/bpf/uprobe.ts";
 import type { Logger } from "../../lib/log.ts";
 import { readLoadAverage } from "../../lib/procfs/load_average.ts";
 import { KernelClock } from "../../lib/sys/kernel_clock.ts";
@@ -62,7 +63,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const clock = new KernelClock();
   const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
-  const book = new PolicyBook(builtAbilities);
+  const book = new PolicyBook({ ...builtAbilities, tls: () => missingUprobes(libbpf)?.message });
   const http = new HttpMonitor({
     open: () => HttpPrograms.open(libbpf, readBuiltFile("bpf/http.bpf.o")),
     logger,

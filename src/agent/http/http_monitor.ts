@@ -9,6 +9,8 @@ import type { HttpPrograms } from "./http_programs.ts";
 import { readSample } from "./http_sample.ts";
 import { type PendingRequest, PendingRequests } from "./pending_requests.ts";
 import { UriFilters } from "./uri_filters.ts";
+import { readPendingSessions } from "../tls/pending_sessions.ts";
+import { TlsMonitor } from "../tls/tls_monitor.ts";
 
 /** Requests of all processes that are looked at in a second. */
 const samplesPerSecond = 1024;
@@ -30,6 +32,15 @@ interface Loaded {
   readonly places: HttpPlaces;
   readonly filters: UriFilters;
   readonly pending: PendingRequests;
+  /** Undefined where the kernel cannot. */
+  readonly tls: TlsMonitor | undefined;
+}
+
+/** A process that is to be counted, and what for. */
+interface WantedProcess {
+  readonly live: LiveProcess;
+  readonly series: readonly SeriesWindow[];
+  readonly tls: boolean;
 }
 
 export interface HttpMonitorOptions {
@@ -44,7 +55,7 @@ export interface HttpMonitorOptions {
  */
 export class HttpMonitor {
   readonly #options: HttpMonitorOptions;
-  readonly #wanted = new Map<string, { live: LiveProcess; series: readonly SeriesWindow[] }>();
+  readonly #wanted = new Map<string, WantedProcess>();
   readonly #followed = new Map<string, FollowedProcess>();
   readonly #byNumber = new Map<number, FollowedProcess>();
   #loaded: Loaded | undefined;
@@ -67,11 +78,15 @@ export class HttpMonitor {
     return this.#loaded?.places;
   }
 
-  /** Has these windows of a process filled, in place of those before. None of them: it is left. */
-  follow(live: LiveProcess, series: readonly SeriesWindow[]): void {
+  /**
+   * Has these windows of a process filled, in place of those before. None of them: it is left.
+   *
+   * @param tls Whether a policy allows to read its TLS.
+   */
+  follow(live: LiveProcess, series: readonly SeriesWindow[], tls: boolean): void {
     const { id } = live.process;
     if (series.length === 0) return this.leave(id);
-    this.#wanted.set(id, { live, series });
+    this.#wanted.set(id, { live, series, tls });
     this.#apply(id);
     this.#adjust();
   }
@@ -86,6 +101,7 @@ export class HttpMonitor {
       this.#byNumber.delete(followed.http.number);
       this.#loaded.programs.unwatch(followed.live.row.tgid);
       this.#loaded.pending.forget(followed.live.process.pid);
+      this.#loaded.tls?.leave(processId);
       followed.http.close();
     }
     if (this.#wanted.size === 0) this.#problem = undefined;
@@ -98,6 +114,15 @@ export class HttpMonitor {
       this.#followed.get(processId)?.http.faults.get(window);
   }
 
+  /** Why TLS connections of a process are not read, or what that costs; `""` when there is nothing to say. */
+  tlsReason(processId: string): string {
+    const wanted = this.#wanted.get(processId);
+    if (wanted === undefined || this.#loaded === undefined) return "";
+    if (!wanted.tls) return "no policy with tls: true matches it";
+    return this.#loaded.tls?.reason(processId) ??
+      "this kernel cannot read TLS: it needs uprobe_multi, Linux 6.6";
+  }
+
   /** What a cause has to say of how its values were made; `""` when nothing. */
   describe(processId: string, rule: Rule, second: number): string {
     return this.#followed.get(processId)?.http.describe(rule, second) ?? "";
@@ -106,6 +131,7 @@ export class HttpMonitor {
   /** Fills the slot of all windows. */
   read(slot: HttpSlot): void {
     if (this.#loaded === undefined || slot.coveredSeconds <= 0) return;
+    this.#loaded.tls?.tick(slot.second);
     this.#takeSamples(this.#loaded);
     this.#readPending(this.#loaded, ({ http }) => http.judgesPending);
     let active = 0;
@@ -148,7 +174,7 @@ export class HttpMonitor {
     });
   }
 
-  #readPending({ pending }: Loaded, wanted: (process: FollowedProcess) => boolean): void {
+  #readPending({ pending, programs }: Loaded, wanted: (process: FollowedProcess) => boolean): void {
     const all = [...this.#followed.values()].filter(wanted);
     for (const process of all) process.pending = [];
     for (const { live } of all) {
@@ -158,12 +184,22 @@ export class HttpMonitor {
         if (owner !== undefined) owner.pending = [...owner.pending, ...list];
       }
     }
+    const tgids = new Set(
+      all.filter(({ live }) => this.#wanted.get(live.process.id)?.tls).map(({ live }) => live.row.tgid),
+    );
+    if (programs.tls === undefined || tgids.size === 0) return;
+    for (
+      const { number, request } of readPendingSessions(programs.tls.sessions, tgids, programs.generation)
+    ) {
+      const owner = this.#byNumber.get(number);
+      if (owner !== undefined) owner.pending = [...owner.pending, request];
+    }
   }
 
   #apply(id: string): void {
     const wanted = this.#wanted.get(id);
     if (wanted === undefined || this.#loaded === undefined) return;
-    const { programs, places, filters } = this.#loaded;
+    const { programs, places, filters, tls } = this.#loaded;
     this.#refused.delete(id);
     let followed = this.#followed.get(id);
     if (followed === undefined) {
@@ -178,6 +214,9 @@ export class HttpMonitor {
       followed.http.setSeries(wanted.series);
       programs.watch(wanted.live.row.tgid, number);
     } else followed.http.setSeries(wanted.series);
+    places.setTls(followed.http.number, wanted.tls);
+    if (wanted.tls) tls?.follow(id, wanted.live.process.pid);
+    else tls?.leave(id);
   }
 
   /** Loads or unloads the programs, one thing at a time, until what is there is what is wanted. */
@@ -199,6 +238,7 @@ export class HttpMonitor {
         places: new HttpPlaces(programs),
         filters: new UriFilters(programs.object.map("uris")),
         pending: new PendingRequests(programs),
+        tls: programs.tls && new TlsMonitor(programs.tls, logger),
       };
       for (const id of this.#wanted.keys()) this.#apply(id);
       logger.info("HTTP is watched", { hook: programs.hook, processes: this.#followed.size });
@@ -215,6 +255,7 @@ export class HttpMonitor {
     this.#loaded = undefined;
     this.#followed.clear();
     this.#byNumber.clear();
+    await loaded?.tls?.close();
     await loaded?.pending.close();
     await loaded?.programs.close();
     this.#options.logger.info("HTTP is watched no longer");

@@ -100,6 +100,11 @@ export class HttpPlaces {
     this.#set(number, offsets.filtered, filtered ? 1 : 0);
   }
 
+  /** Says whether plaintext of a process's TLS is looked at. */
+  setTls(number: number, on: boolean): void {
+    this.#set(number, offsets.tls, on ? 1 : 0);
+  }
+
   /** Samples one request of 2 to the power of `shift`; undefined: none. */
   setSampleShift(number: number, shift: number | undefined): void {
     this.#set(number, offsets.sample_shift, shift ?? noSamples);

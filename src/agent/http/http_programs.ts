@@ -5,7 +5,9 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import type { BpfProgram } from "../../../lib/bpf/program.ts";
 import { RingBuffer } from "../../../lib/bpf/ring_buffer.ts";
+import { missingUprobes } from "../../../lib/bpf/uprobe.ts";
 import { layouts } from "../../gen/records.ts";
+import type { TlsPrograms } from "../tls/tls_libraries.ts";
 
 /** Where the programs look: at events of sockets, or at the end of each system call where the kernel has no such events. */
 export type HttpHook = "sockets" | "calls";
@@ -16,6 +18,8 @@ const programsOfHook: Readonly<Record<HttpHook, readonly string[]>> = {
 };
 const pendingOfHook = { sockets: "pending_of_sockets", calls: "pending_of_inodes" } as const;
 const mapOfHook = { sockets: "sockets", calls: "sockets_by_inode" } as const;
+const tlsPrograms = ["tls_enter", "tls_return"];
+const tlsMaps = ["tls_threads", "tls_sessions"];
 /** They keep the watch complete, so they are attached before the others. */
 const lifePrograms = ["http_exit", "http_exec", "http_fork"];
 
@@ -31,13 +35,15 @@ export class HttpPrograms {
   readonly counters: ArrayBuffer;
   /** For {@linkcode attachToProcess}: writes struct http_pending_event. */
   readonly pendingProgram: BpfProgram;
+  /** What reads plaintext, to be attached to libraries; undefined where the kernel cannot. */
+  readonly tls: (TlsPrograms & { readonly sessions: BpfMap }) | undefined;
   readonly #filter: Uint32Array<ArrayBuffer>;
   readonly #generation: Uint32Array<ArrayBuffer>;
   readonly #pendingRoom: Uint32Array<ArrayBuffer>;
   readonly #watches: BpfMap;
   #links: Link[] = [];
 
-  private constructor(object: BpfObject, hook: HttpHook) {
+  private constructor(object: BpfObject, hook: HttpHook, readsTls: boolean) {
     this.object = object;
     this.hook = hook;
     this.processes = object.map("processes").memory().buffer;
@@ -48,6 +54,13 @@ export class HttpPrograms {
     this.#pendingRoom = wordsOf(object, "pending_room");
     this.#watches = object.map("watches");
     this.samples = new RingBuffer(object.map("samples"));
+    this.tls = readsTls
+      ? {
+        enter: object.program("tls_enter"),
+        atReturn: object.program("tls_return"),
+        sessions: object.map("tls_sessions"),
+      }
+      : undefined;
   }
 
   /**
@@ -61,16 +74,19 @@ export class HttpPrograms {
     hook: HttpHook = bestHook(libbpf),
   ): Promise<HttpPrograms> {
     const object = openObject(libbpf, program, { name: "http", layouts });
+    const readsTls = missingUprobes(libbpf) === undefined;
     try {
       const other = hook === "sockets" ? "calls" : "sockets";
       for (const name of [...programsOfHook[other], pendingOfHook[other]]) object.setAutoload(name, false);
       object.setAutocreate(mapOfHook[other], false);
+      for (const name of tlsPrograms) object.setAutoload(name, readsTls);
+      for (const name of tlsMaps) object.setAutocreate(name, readsTls);
       await object.load();
     } catch (error) {
       object.close();
       throw error;
     }
-    const programs = new HttpPrograms(object, hook);
+    const programs = new HttpPrograms(object, hook, readsTls);
     try {
       for (const name of [...lifePrograms, ...programsOfHook[hook]]) {
         programs.#links.push(attach(object.program(name)));
@@ -94,6 +110,11 @@ export class HttpPrograms {
   /** Ends what `watch` began. */
   unwatch(tgid: number): void {
     if (this.#watches.delete(keyOf(tgid))) this.#countInFilter(tgid, -1);
+  }
+
+  /** How often counters of URI filters were given away. */
+  get generation(): number {
+    return this.#generation[0]!;
   }
 
   /** Says that counters of URI filters were given away: requests that began before are not counted in them. */

@@ -26,6 +26,7 @@ export function takeHttpTraffic(
     const counts = places.counts(followed.http.number);
     for (const role of followed.http.roles.values()) {
       const process = takeProcess(followed, role, counts, span.atBootNs);
+      if (process.connections?.tls) process.tlsReason = monitor.tlsReason(followed.live.process.id);
       const { requests, inFlight, connections } = process;
       const known = Object.values(connections ?? {}).some((count) => typeof count === "bigint" && count > 0n);
       if (requests > 0n || inFlight > 0 || known) processes.push(process);
