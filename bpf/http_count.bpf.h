@@ -107,6 +107,32 @@ static __always_inline bool is_sampled(const struct http_process_value *process)
   return shift < NO_SAMPLES && !(bpf_get_prandom_u32() & ((1U << shift) - 1));
 }
 
+/*
+ * Clears what `scratch` holds beyond a request's path: its query and headers are nobody's business.
+ * The byte that ends the path stays. A function of its own, so that it is verified once, and
+ * without branches, each of which would be verified from there on.
+ */
+__attribute__((noinline)) int cut_target(void) {
+  __u32 zero = 0, kept = 0, keep = ~0U;
+  struct http_uri_key *key = bpf_map_lookup_elem(&scratch, &zero);
+
+  if (!key)
+    return 0;
+  for (__u32 i = 0; i < URI_BYTES; i++) {
+    __u32 byte = key->text[i] & keep;
+    /* 1 for what sorts before '!' and for '?'. */
+    __u32 ends = (byte - '!') >> 31 | ((byte ^ '?') - 1) >> 31;
+
+    key->text[i] = byte;
+    kept += keep & 1;
+    keep &= ends - 1;
+    asm volatile("" : "+r"(keep));
+  }
+  if (key->prefix_bits > 8 * kept)
+    key->prefix_bits = 8 * kept;
+  return 0;
+}
+
 /* Remembers of a request what is needed when it ends: the filters it matches, and its URI if it is
  * sampled. */
 static __always_inline void remember_target(struct http_connection_value *connection,
@@ -127,6 +153,10 @@ static __always_inline void remember_target(struct http_connection_value *connec
   connection->generation = filter_generation;
   if (process->filtered)
     match_filters(connection, process, key, connection->role - 1);
+  if (sampled)
+    cut_target();
+  else
+    __builtin_memset(key->text, 0, URI_BYTES);
   if (sampled && !bpf_map_update_elem(&sampled_uris, &id, key, BPF_ANY))
     connection->sampled = 1 + process->sample_shift;
 }

@@ -59,7 +59,7 @@ export function missingUprobes(libbpf: Libbpf): NotSupportedError | undefined {
  * The caller answers for it that each place is the first byte of an instruction: a breakpoint inside of one breaks whoever
  * executes it.
  *
- * `struct bpf_link_create_opts`: sz 0, uprobe_multi.path 32, offsets 40, ref_ctr_offsets 48, cookies 56, cnt 64, flags 68,
+ * `struct bpf_link_create_opts`: sz 0, uprobe_multi.flags 32, cnt 36, path 40, offsets 48, ref_ctr_offsets 56, cookies 64,
  * pid 72.
  *
  * @throws {BpfError} when the kernel refuses.
@@ -70,11 +70,11 @@ export async function attachUprobes(program: BpfProgram, target: UprobeTarget): 
   const cookies = BigUint64Array.from(target.places, ({ cookie }) => BigInt(cookie));
   const options = new DataView(new ArrayBuffer(optionsBytes));
   options.setBigUint64(0, BigInt(optionsBytes), true);
-  for (const [at, pointed] of [[32, path], [40, offsets], [56, cookies]] as const) {
+  for (const [at, pointed] of [[40, path], [48, offsets], [64, cookies]] as const) {
     options.setBigUint64(at, BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(pointed))), true);
   }
-  options.setUint32(64, target.places.length, true);
-  options.setUint32(68, target.atReturn ? BPF_F_UPROBE_MULTI_RETURN : 0, true);
+  options.setUint32(36, target.places.length, true);
+  options.setUint32(32, target.atReturn ? BPF_F_UPROBE_MULTI_RETURN : 0, true);
   const { bpf_link_create } = program.libbpf.symbols;
   const result = await bpf_link_create(program.fd, 0, BPF_TRACE_UPROBE_MULTI, options);
   // The kernel has read them by now; until then they have to live.

@@ -1,7 +1,9 @@
+import { silentLogger } from "../../lib/log.ts";
 import type { CounterCursor } from "../../src/agent/http/counter_cursor.ts";
 import { HttpPlaces, type PlaceCounts, type Role } from "../../src/agent/http/http_places.ts";
 import { type HttpHook, HttpPrograms } from "../../src/agent/http/http_programs.ts";
 import { type PendingRequest, PendingRequests } from "../../src/agent/http/pending_requests.ts";
+import { TlsMonitor } from "../../src/agent/tls/tls_monitor.ts";
 import { UriFilters } from "../../src/agent/http/uri_filters.ts";
 import type { UriText } from "../../src/agent/http/uri_trie.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
@@ -25,6 +27,8 @@ export class HttpCounter implements AsyncDisposable {
   readonly #cursors: CounterCursor[];
   readonly #filterCursors = new Map<string, CounterCursor>();
   readonly #pending: PendingRequests;
+
+  #tls: TlsMonitor | undefined;
 
   private constructor(programs: HttpPrograms) {
     this.programs = programs;
@@ -65,6 +69,17 @@ export class HttpCounter implements AsyncDisposable {
     return read(this.#filterCursors.get(`${kind} ${text}`)!);
   }
 
+  /** Reads TLS of these processes from now on, by what they have loaded by now. */
+  async readTls(pids: readonly number[]): Promise<TlsMonitor> {
+    this.#tls ??= new TlsMonitor(this.programs.tls!, silentLogger);
+    this.places.setTls(this.number, true);
+    for (const pid of pids) this.#tls.follow(`${pid}`, pid);
+    await this.#tls.settled();
+    this.#tls.tick(0);
+    await this.#tls.settled();
+    return this.#tls;
+  }
+
   counts(): PlaceCounts {
     return this.places.counts(this.number);
   }
@@ -75,6 +90,7 @@ export class HttpCounter implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tls?.close();
     await this.#pending.close();
     await this.programs.close();
   }

@@ -1,6 +1,8 @@
 """A small HTTP/1.1 server over plain sockets, which does what its request's path says.
 
-usage: http_raw.py thread|fork|prefork tcp4|tcp6|unix PORT|PATH; says "ready" when it listens
+usage: http_raw.py thread|fork|prefork tcp4|tcp6|unix PORT|PATH [CERTIFICATE KEY]; says "ready" when it listens
+
+With a certificate it speaks TLS, and loads the library for it at the first connection.
 
 /status/N answers with that status; /delay/MS answers after so long, with the nanoseconds it really took in X-Took;
 /hang never answers; /die ends the process; /early sends 103 first; /iovecs and /split send the status line in pieces;
@@ -38,8 +40,22 @@ def answer(connection, path, received):
         connection.sendall(b"HTTP/1.1 " + rest)
 
 
-def serve(connection):
+def encrypt(connection, certificate):
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    return context.wrap_socket(connection, server_side=True)
+
+
+def serve(connection, certificate):
     data = b""
+    try:
+        if certificate:
+            connection = encrypt(connection, certificate)
+    except OSError:
+        connection.close()
+        return
     with connection:
         while True:
             part = connection.recv(65536)
@@ -60,15 +76,15 @@ def serve(connection):
                 answer(connection, lines[0].split(" ")[1], received)
 
 
-def accept(listener, start):
+def accept(listener, start, certificate):
     while True:
         connection, _ = listener.accept()
         if start == "thread":
-            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+            threading.Thread(target=serve, args=(connection, certificate), daemon=True).start()
         elif os.fork() == 0:
             listener.close()
             try:
-                serve(connection)
+                serve(connection, certificate)
             finally:
                 os._exit(0)
         else:
@@ -76,7 +92,7 @@ def accept(listener, start):
 
 
 def main():
-    kind, family, address = sys.argv[1:]
+    kind, family, address, *certificate = sys.argv[1:]
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     families = {"tcp4": socket.AF_INET, "tcp6": socket.AF_INET6, "unix": socket.AF_UNIX}
     listener = socket.socket(families[family])
@@ -90,7 +106,7 @@ def main():
             break
     else:
         print("ready", flush=True)
-    accept(listener, "fork" if kind == "fork" else "thread")
+    accept(listener, "fork" if kind == "fork" else "thread", certificate)
 
 
 main()

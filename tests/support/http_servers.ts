@@ -13,11 +13,32 @@ export interface HttpServer extends AsyncDisposable {
   pids(): number[];
 }
 
+/** Files of a certificate that nobody trusts, and its key. */
+export interface Certificate {
+  readonly certificate: string;
+  readonly key: string;
+}
+
+/** Makes a certificate with openssl in a folder. */
+export async function makeCertificate(folder: string): Promise<Certificate> {
+  const files = { certificate: `${folder}/certificate.pem`, key: `${folder}/key.pem` };
+  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
+  await runCommand("openssl", [
+    ...["req", ...kind, "-subj", "/CN=localhost", "-keyout", files.key, "-out", files.certificate],
+  ]);
+  return files;
+}
+
 /**
  * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, all else is 200.
- * `folder` is writable by all; `program` may be a copy, to tell it from others.
+ * `folder` is writable by all. With a certificate it speaks TLS, and HTTP/2 when asked.
  */
-export async function startNginx(folder: string, workers = 1, program = "nginx"): Promise<HttpServer> {
+export async function startNginx(
+  folder: string,
+  workers = 1,
+  certificate?: Certificate,
+  protocol = "",
+): Promise<HttpServer> {
   const port = findFreePort();
   await Deno.writeTextFile(`${folder}/file`, "x".repeat(300_000));
   await Deno.writeTextFile(
@@ -28,7 +49,12 @@ http {
   access_log off; sendfile on; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   large_client_header_buffers 4 8k; keepalive_requests 1000000;
   server {
-    listen 127.0.0.1:${port};
+    listen 127.0.0.1:${port}${certificate === undefined ? "" : ` ssl ${protocol}`};
+    ${
+      certificate === undefined
+        ? ""
+        : `ssl_certificate ${certificate.certificate}; ssl_certificate_key ${certificate.key};`
+    }
     location = /status/404 { return 404; }
     location = /status/503 { return 503; }
     location = /file { root ${folder}; }
@@ -36,7 +62,7 @@ http {
   }
 }`,
   );
-  return await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
+  return await start(port, "nginx", ["-c", `${folder}/nginx.conf`, "-p", folder], false);
 }
 
 /** Starts tests/programs/http_raw.py on a TCP port. */
@@ -44,23 +70,29 @@ export async function startPython(
   kind: "thread" | "fork" | "prefork",
   family: "tcp4" | "tcp6" | "unix" = "tcp4",
   path = "",
+  certificate?: Certificate,
 ): Promise<HttpServer> {
   const port = findFreePort();
   const args = [`${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
+  if (certificate !== undefined) args.push(certificate.certificate, certificate.key);
   return await start(port, "python3", args);
 }
 
-const nodeServer = `require("node:http").createServer((request, response) => {
+const nodeServer = `const [, port, cert, key] = process.argv;
+const read = (path) => path && require("node:fs").readFileSync(path);
+const http = require(cert === undefined ? "node:http" : "node:https");
+http.createServer({ cert: read(cert), key: read(key) }, (request, response) => {
   const status = /^\\/status\\/(\\d+)/.exec(request.url);
   request.resume().on("end", () => {
     response.writeHead(status === null ? 200 : Number(status[1])).end("ok");
   });
-}).listen(Number(process.argv[1]), "127.0.0.1", () => console.log("ready"))`;
+}).listen(Number(port), "127.0.0.1", () => console.log("ready"))`;
 
-/** Starts a server of Node's: /status/N answers with that status, all else with 200. */
-export async function startNode(): Promise<HttpServer> {
+/** Starts a server of Node's: /status/N answers with that status, all else with 200. With a certificate it speaks TLS. */
+export async function startNode(certificate?: Certificate): Promise<HttpServer> {
   const port = findFreePort();
-  return await start(port, "node", ["-e", nodeServer, `${port}`]);
+  const files = certificate === undefined ? [] : [certificate.certificate, certificate.key];
+  return await start(port, "node", ["-e", nodeServer, `${port}`, ...files]);
 }
 
 /** Builds tests/programs/http_server.go; returns the path. */
