@@ -8,6 +8,7 @@ import { dayToPixels } from "./day_to_pixels.ts";
 import { executableCost } from "./executable_cost.ts";
 import type { Figure, FigureRow } from "./figure.ts";
 import { httpCost } from "./http_cost.ts";
+import { tlsCost } from "./tls_cost.ts";
 import { ingestRate } from "./ingest_rate.ts";
 import { profileTruth } from "./profile_truth.ts";
 import { profilingThroughput } from "./profiling_throughput.ts";
@@ -23,6 +24,7 @@ const figures: readonly Figure[] = [
   profilingThroughput,
   profileTruth,
   httpCost,
+  tlsCost,
   ingestRate,
   dayToPixels,
   uiWait,

@@ -18,8 +18,8 @@ export interface HttpWatcher extends AsyncDisposable {
   requests(): number;
 }
 
-/** Ours, as the agent has it: counted in the kernel, samples taken as a busy process's are. */
-export async function watchInKernel(pid: number): Promise<HttpWatcher> {
+/** Our programs, with one process watched as a server; samples are taken as a busy process's are. */
+export async function openWatch(pid: number) {
   const object = Deno.readFileSync(`${repositoryRoot}/build/bpf/http.bpf.o`);
   const programs = await HttpPrograms.open(libbpf, object, "sockets");
   const places = new HttpPlaces(programs);
@@ -27,6 +27,12 @@ export async function watchInKernel(pid: number): Promise<HttpWatcher> {
   const cursor = places.openCounters(number, "server")!;
   places.setSampleShift(number, 5);
   programs.watch(pid, number);
+  return { programs, places, number, cursor };
+}
+
+/** Ours, as the agent has it: counted in the kernel. */
+export async function watchInKernel(pid: number): Promise<HttpWatcher> {
+  const { programs, cursor } = await openWatch(pid);
   let requests = 0;
   const timer = setInterval(() => {
     requests += cursor.read()?.requests ?? 0;

@@ -1,4 +1,4 @@
-// usage: http_server serve PORT: answers /status/N with that status, all else with 200; says "ready".
+// usage: http_server serve PORT [CERTIFICATE KEY]: answers /status/N with that status, all else with 200; says "ready".
 // usage: http_server get COUNT URL: gets the URL so often on kept connections by four goroutines; says "ready", and begins
 // when a line comes in.
 package main
@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-func serve(port string) {
+func serve(port string, certificate []string) {
 	http.HandleFunc("/", func(writer http.ResponseWriter, request *http.Request) {
 		io.Copy(io.Discard, request.Body)
 		if strings.HasPrefix(request.URL.Path, "/status/") {
@@ -24,7 +24,11 @@ func serve(port string) {
 		io.WriteString(writer, "ok")
 	})
 	fmt.Println("ready")
-	http.ListenAndServe("127.0.0.1:"+port, nil)
+	if len(certificate) == 2 {
+		http.ListenAndServeTLS("127.0.0.1:"+port, certificate[0], certificate[1], nil)
+	} else {
+		http.ListenAndServe("127.0.0.1:"+port, nil)
+	}
 }
 
 func get(count int, url string) {
@@ -58,7 +62,7 @@ func get(count int, url string) {
 
 func main() {
 	if os.Args[1] == "serve" {
-		serve(os.Args[2])
+		serve(os.Args[2], os.Args[3:])
 	} else {
 		count, _ := strconv.Atoi(os.Args[2])
 		get(count, os.Args[3])

@@ -103,9 +103,10 @@ export async function buildGo(folder: string): Promise<string> {
 }
 
 /** Starts what {@linkcode buildGo} built. */
-export async function startGo(path: string): Promise<HttpServer> {
+export async function startGo(path: string, certificate?: Certificate): Promise<HttpServer> {
   const port = findFreePort();
-  return await start(port, path, ["serve", `${port}`]);
+  const files = certificate === undefined ? [] : [certificate.certificate, certificate.key];
+  return await start(port, path, ["serve", `${port}`, ...files]);
 }
 
 async function start(

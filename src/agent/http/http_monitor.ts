@@ -83,7 +83,7 @@ export class HttpMonitor {
    *
    * @param tls Whether a policy allows to read its TLS.
    */
-  follow(live: LiveProcess, series: readonly SeriesWindow[], tls: boolean): void {
+  follow(live: LiveProcess, series: readonly SeriesWindow[], tls = false): void {
     const { id } = live.process;
     if (series.length === 0) return this.leave(id);
     this.#wanted.set(id, { live, series, tls });
