@@ -36,6 +36,17 @@ Deno.test("PolicyBook.replace() refuses each rule and kind that cannot be done a
   assert.equal(book.setVersion, 7);
 });
 
+Deno.test("PolicyBook.replace() refuses tls where the host cannot read it, and judges the rules without", () => {
+  const lines = ['target: { exe: "*" }', "rules:", httpRule, "start: [on_cpu]", "tls: true"];
+  const book = new PolicyBook(builtAbilities);
+  book.replace(1, [policyText("secure", lines)]);
+  assert.deepEqual(book.refusals, []);
+  const without = new PolicyBook({ ...builtAbilities, tls: () => "needs uprobe_multi" });
+  without.replace(1, [policyText("secure", lines)]);
+  assert.deepEqual(without.refusals, [{ policy: "secure", path: "tls", reason: "needs uprobe_multi" }]);
+  assert.equal(without.get("secure")?.rules.length, 1);
+});
+
 Deno.test("PolicyBook.replace() leaves out a policy without a rule to judge, a paused one and a broken one", () => {
   const book = new PolicyBook(withoutHttp);
   book.replace(1, [

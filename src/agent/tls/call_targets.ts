@@ -5,6 +5,8 @@ import type { FunctionPlace } from "../../../lib/elf/find_functions.ts";
 const callOpcode = 0xe8;
 const jumpOpcode = 0xe9;
 const relativeBytes = 5;
+/** An `endbr64` and a `push` of two bytes. */
+const prologueBytes = 6;
 /** Of a function that are looked at. */
 const maxFunctionBytes = 1024;
 
@@ -41,8 +43,8 @@ export function callTargets(code: Uint8Array, address: number): Set<number> {
  */
 export function cheapPlace(source: ByteSource, elf: Elf, address: number): number | undefined {
   const fileOffset = toFileOffset(elf, address);
-  if (fileOffset === undefined || !isCode(elf, fileOffset, 16)) return undefined;
-  const code = source.readAt(fileOffset, 6);
+  if (fileOffset === undefined || !isCode(elf, fileOffset, prologueBytes)) return undefined;
+  const code = source.readAt(fileOffset, prologueBytes);
   const skipped = code[0] === 0xf3 && code[1] === 0x0f && code[2] === 0x1e && code[3] === 0xfa ? 4 : 0;
   // push of a register, also of r8 to r15.
   const opcode = code[skipped] === 0x41 ? code[skipped + 1] : code[skipped];

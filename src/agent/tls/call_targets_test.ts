@@ -44,8 +44,8 @@ Deno.test("cheapPlace() finds a push, past endbr64, and nothing else", () => {
 
 Deno.test("cheapPlace() and readFunction() take nothing that is not whole in the code", () => {
   const { source, elf } = codeOf(new Array(64).fill(0x55));
-  assert.equal(cheapPlace(source, elf, 0x1030), 64);
-  assert.equal(cheapPlace(source, elf, 0x1031), undefined);
+  assert.equal(cheapPlace(source, elf, 0x103a), 74);
+  assert.equal(cheapPlace(source, elf, 0x103b), undefined);
   assert.equal(cheapPlace(source, elf, 0xfff), undefined);
   assert.equal(cheapPlace(source, elf, 0x9000), undefined);
   assert.equal(readFunction(source, elf, { address: 0x1000, sizeBytes: 64 }).length, 64);
