@@ -27,10 +27,10 @@ Deno.test("missing() finds nothing amiss with root's rights on a kernel that is 
     await Promise.resolve();
   }));
 
-Deno.test("iterator and profiler run with CAP_BPF and CAP_PERFMON and no other right", () =>
+Deno.test("iterator, profiler and TLS probes run with CAP_BPF and CAP_PERFMON and no other right", () =>
   withoutLeaks(libbpf, async () => {
     const lines = await runAsNobody(["bpf", "perfmon"]);
-    assert.deepEqual(lines, ["features: all", "process: ok", "on_cpu: ok"]);
+    assert.deepEqual(lines, ["features: all", "process: ok", "on_cpu: ok", "tls: ok"]);
   }));
 
 Deno.test("what is missing is named when a right is missing", () =>

@@ -2,6 +2,9 @@
 import { FeatureProbe, features } from "../../lib/bpf/feature.ts";
 import { BpfIterator } from "../../lib/bpf/iterator.ts";
 import { attach } from "../../lib/bpf/link.ts";
+import { HttpPrograms } from "../../src/agent/http/http_programs.ts";
+import { TlsLibraries } from "../../src/agent/tls/tls_libraries.ts";
+import { repositoryRoot } from "../../scripts/command.ts";
 import { libbpf, openBuilt } from "./harness.ts";
 import { Sampler } from "./sampler.ts";
 
@@ -27,4 +30,18 @@ await report("on_cpu", async () => {
   const sampler = await Sampler.start([Deno.pid], 99);
   await sampler.detach();
   sampler.close();
+}, "ok");
+await report("tls", async () => {
+  const programs = await HttpPrograms.open(
+    libbpf,
+    Deno.readFileSync(`${repositoryRoot}/build/bpf/http.bpf.o`),
+  );
+  const libraries = new TlsLibraries(programs.tls!);
+  const path = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
+  const mapping = { path, inode: Deno.statSync(path).ino!, deviceMajor: 0, deviceMinor: 0, deleted: false };
+  const place = { start: 0, end: 4096, offset: 0, executable: true };
+  const { links, reason } = await libraries.use("own", Deno.pid, { ...mapping, ...place });
+  await libraries.close();
+  await programs.close();
+  if (links.length !== 2) throw new Error(reason);
 }, "ok");
