@@ -65,10 +65,11 @@ static __always_inline struct tls_call *find_call(struct tls_calls *open, __u64 
 SEC("uprobe.multi")
 int tls_enter(struct pt_regs *regs) {
   __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  struct http_process_value *process = find_tls_watched(tgid);
   struct tls_calls *open;
   struct tls_call *call;
 
-  if (!find_tls_watched(tgid))
+  if (!process)
     return 0;
   if (bpf_get_attach_cookie(regs) == TLS_END) {
     struct tls_session_key key = {.session = regs->di, .tgid = tgid};
@@ -78,12 +79,14 @@ int tls_enter(struct pt_regs *regs) {
   }
   open = bpf_task_storage_get(&tls_threads, bpf_get_current_task_btf(), 0,
                               BPF_LOCAL_STORAGE_GET_F_CREATE);
-  if (!open)
+  if (!open) {
+    __sync_fetch_and_add(&process->unreadable, 1);
     return 0;
+  }
   call = find_call(open, regs->sp);
   if (!call)
     call = find_call(open, 0);
-  /* All taken: by calls that never returned, or the oldest of which is given up. */
+  /* All are taken, if only by calls that never returned: one is given up. */
   if (!call)
     call = &open->calls[0];
   call->stack = regs->sp;

@@ -731,7 +731,7 @@ export type HttpConnections = Message<"stakeout.v1.HttpConnections"> & {
   http2: bigint;
 
   /**
-   * Encrypted, and no probe gives the plaintext.
+   * Encrypted, and no probe gives the plaintext; beside a probe, those on which nothing was sent but the handshake.
    *
    * @generated from field: uint64 tls = 3;
    */
