@@ -48,7 +48,6 @@ Deno.test("HttpMonitor reads the TLS of a process whose policy allows it, also i
     assert.ok(
       await waitFor(() => monitor.tlsReason(live.process.id) === "" && monitor.places ? true : undefined, 10),
     );
-    const attached = linksHeld();
     const hanging = new Deno.Command("curl", { args: ["-sk", `${url}/hang`], stdout: "null" }).spawn();
     await runCurl("-k", `${url}/`, ...Array.from({ length: 22 }, () => `${url}/status/500`));
     await sleep(300);
@@ -62,6 +61,7 @@ Deno.test("HttpMonitor reads the TLS of a process whose policy allows it, also i
     hanging.kill();
     await hanging.status;
 
+    const attached = linksHeld();
     monitor.follow(live, [...rate, ...hung], false);
     assert.ok(
       await waitFor(() => linksHeld() === attached - 2 ? true : undefined, 10),
