@@ -24,7 +24,7 @@ function withCertificate(run: (folder: string, certificate: Certificate) => Prom
 
 Deno.test("TLS of nginx is counted as ab and curl count, and its connections as readable", () =>
   withCertificate(async (folder, certificate) => {
-    await using nginx = await startNginx(folder, 2, certificate);
+    await using nginx = await startNginx(folder, 2, { certificate });
     await using counter = await HttpCounter.start("sockets", nginx.pids());
     const tls = await counter.readTls(nginx.pids());
     for (const pid of nginx.pids()) assert.equal(tls.reason(`${pid}`), "");
@@ -65,7 +65,7 @@ Deno.test("TLS of nginx is counted as ab and curl count, and its connections as 
 
 Deno.test("HTTP/2 within TLS is counted as that", () =>
   withCertificate(async (folder, certificate) => {
-    await using nginx = await startNginx(folder, 1, certificate, "http2");
+    await using nginx = await startNginx(folder, 1, { certificate, http2: true });
     await using counter = await HttpCounter.start("sockets", nginx.pids());
     await counter.readTls(nginx.pids());
     for (let round = 0; round < 5; round++) {
@@ -93,7 +93,7 @@ Deno.test("TLS of Node is counted as ab counts", () =>
 Deno.test("TLS of Python is read once its library is loaded, of children that it forks too, and in flight", () =>
   withCertificate(async (_folder, certificate) => {
     for (const kind of ["thread", "prefork"] as const) {
-      await using python = await startPython(kind, "tcp4", "", certificate);
+      await using python = await startPython(kind, "tcp4", "", { certificate });
       await using counter = await HttpCounter.start("sockets", python.pids());
       const tls = await counter.readTls(python.pids());
       assert.match(tls.reason(`${python.pid}`), /none of its files exports OpenSSL's functions/);
@@ -117,7 +117,7 @@ Deno.test("TLS of Python is read once its library is loaded, of children that it
 
 Deno.test("requests that curl sends over TLS are counted on the client's side", () =>
   withCertificate(async (_folder, certificate) => {
-    await using python = await startPython("thread", "tcp4", "", certificate);
+    await using python = await startPython("thread", "tcp4", "", { certificate });
     const url = `https://127.0.0.1:${python.port}`;
     const urls = Array.from({ length: 23 }, () => `${url}/status/503`);
     const curl = new Deno.Command("curl", {
@@ -135,10 +135,10 @@ Deno.test("requests that curl sends over TLS are counted on the client's side", 
 
 Deno.test("a process that no policy with tls matches is not looked into, by whatever is attached for others", () =>
   withCertificate(async (folder, certificate) => {
-    await using watched = await startNginx(folder, 1, certificate);
+    await using watched = await startNginx(folder, 1, { certificate });
     await using other = await makeTestFolder("tls-other");
     await Deno.chmod(other.path, 0o777);
-    await using unwatched = await startNginx(other.path, 1, certificate);
+    await using unwatched = await startNginx(other.path, 1, { certificate });
     await using counter = await HttpCounter.start("sockets", [...watched.pids(), ...unwatched.pids()]);
     const place = counter.places.open()!;
     for (const pid of unwatched.pids()) counter.programs.watch(pid, place);
@@ -155,7 +155,7 @@ Deno.test("a process that no policy with tls matches is not looked into, by what
 
 Deno.test("nothing of the plaintext but the path is kept", () =>
   withCertificate(async (folder, certificate) => {
-    await using nginx = await startNginx(folder, 1, certificate);
+    await using nginx = await startNginx(folder, 1, { certificate });
     await using counter = await HttpCounter.start("sockets", nginx.pids());
     await counter.readTls(nginx.pids());
     counter.filter("server", { kind: "prefix", text: "/" });

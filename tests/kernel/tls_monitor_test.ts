@@ -35,7 +35,7 @@ Deno.test("HttpMonitor reads the TLS of a process whose policy allows it, also i
   withoutLeaks(libbpf, async () => {
     await using folder = await makeTestFolder("tls");
     const certificate = await makeCertificate(folder.path);
-    await using server = await startPython("thread", "tcp4", "", certificate);
+    await using server = await startPython("thread", "tcp4", "", { certificate });
     const url = `https://127.0.0.1:${server.port}`;
     await runCurl("-k", `${url}/`);
     const live = makeLive(server.pid);
@@ -85,8 +85,8 @@ Deno.test("HttpMonitor says why the TLS of Go is not read, and finds a library t
     await Deno.chmod(folder.path, 0o777);
     const certificate = await makeCertificate(folder.path);
     await using go = await startGo(await buildGo(folder.path), certificate);
-    await using python = await startPython("thread", "tcp4", "", certificate);
-    await using nginx = await startNginx(folder.path, 1, certificate);
+    await using python = await startPython("thread", "tcp4", "", { certificate });
+    await using nginx = await startNginx(folder.path, 1, { certificate });
     const monitor = openMonitor();
     for (const { pid } of [go, python, nginx]) {
       monitor.follow(makeLive(pid), windowsOf("http_error_rate"), true);

@@ -36,8 +36,7 @@ export async function makeCertificate(folder: string): Promise<Certificate> {
 export async function startNginx(
   folder: string,
   workers = 1,
-  certificate?: Certificate,
-  protocol = "",
+  { certificate, http2 = false }: { certificate?: Certificate; http2?: boolean } = {},
 ): Promise<HttpServer> {
   const port = findFreePort();
   await Deno.writeTextFile(`${folder}/file`, "x".repeat(300_000));
@@ -49,7 +48,7 @@ http {
   access_log off; sendfile on; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   large_client_header_buffers 4 8k; keepalive_requests 1000000;
   server {
-    listen 127.0.0.1:${port}${certificate === undefined ? "" : ` ssl ${protocol}`};
+    listen 127.0.0.1:${port}${certificate === undefined ? "" : ` ssl${http2 ? " http2" : ""}`};
     ${
       certificate === undefined
         ? ""
@@ -70,7 +69,7 @@ export async function startPython(
   kind: "thread" | "fork" | "prefork",
   family: "tcp4" | "tcp6" | "unix" = "tcp4",
   path = "",
-  certificate?: Certificate,
+  { certificate }: { certificate?: Certificate } = {},
 ): Promise<HttpServer> {
   const port = findFreePort();
   const args = [`${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
