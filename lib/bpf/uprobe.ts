@@ -66,19 +66,25 @@ export function missingUprobes(libbpf: Libbpf): NotSupportedError | undefined {
  */
 export async function attachUprobes(program: BpfProgram, target: UprobeTarget): Promise<UprobeLink> {
   const path = encodeCString(target.path);
-  const offsets = BigUint64Array.from(target.places, ({ fileOffset }) => BigInt(fileOffset));
-  const cookies = BigUint64Array.from(target.places, ({ cookie }) => BigInt(cookie));
+  const offsets = new BigUint64Array(target.places.map(({ fileOffset }) => BigInt(fileOffset)));
+  const cookies = new BigUint64Array(target.places.map(({ cookie }) => BigInt(cookie)));
   const options = new DataView(new ArrayBuffer(optionsBytes));
   options.setBigUint64(0, BigInt(optionsBytes), true);
-  for (const [at, pointed] of [[40, path], [48, offsets], [64, cookies]] as const) {
-    options.setBigUint64(at, BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(pointed))), true);
+  const pointed: [number, Uint8Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>][] = [
+    [40, path],
+    [48, offsets],
+    [64, cookies],
+  ];
+  for (const [at, bytes] of pointed) {
+    options.setBigUint64(at, BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes))), true);
   }
   options.setUint32(36, target.places.length, true);
   options.setUint32(32, target.atReturn ? BPF_F_UPROBE_MULTI_RETURN : 0, true);
   const { bpf_link_create } = program.libbpf.symbols;
   const result = await bpf_link_create(program.fd, 0, BPF_TRACE_UPROBE_MULTI, options);
-  // The kernel has read them by now; until then they have to live.
-  if (result < 0 || path.length + offsets.length + cookies.length === 0) {
+  // Until now the kernel may have read what the options point at, so it had to be kept.
+  pointed.length = 0;
+  if (result < 0) {
     throw new BpfError(`attach ${program.name}`, result, { hint: explainRefusal(result) });
   }
   return new UprobeLink(result);
