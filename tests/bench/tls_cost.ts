@@ -6,7 +6,7 @@ import { silentLogger } from "../../lib/log.ts";
 import type { TlsPrograms } from "../../src/agent/tls/tls_libraries.ts";
 import { TlsMonitor } from "../../src/agent/tls/tls_monitor.ts";
 import { tlsFunctions } from "../../src/agent/tls/tls_places.ts";
-import { makeCertificate } from "../support/http_servers.ts";
+import { makeCertificate } from "../support/certificate.ts";
 import type { Figure } from "./figure.ts";
 import { openWatch } from "./http_watchers.ts";
 import { readThreadTimes, sleep, startPinned, usedNs, waitUntil, withFolder } from "./machine.ts";

@@ -17,7 +17,7 @@ testAsRoot(
     await Deno.mkdir(screenshots, { recursive: true });
     const program = `${folder.path}/shop`;
     await Deno.copyFile("/usr/sbin/nginx", program);
-    await using nginx = await startNginx(folder.path, 1, program);
+    await using nginx = await startNginx(folder.path, 1, { program });
     const url = `http://127.0.0.1:${nginx.port}`;
     const listen = ["--listen", "127.0.0.1:0", "--no-open"];
     await using up = startStakeout(["up", "--state", `${folder.path}/state`, ...listen]);

@@ -1,12 +1,7 @@
 import assert from "node:assert/strict";
+import { type CertificateFiles, makeCertificate } from "../support/certificate.ts";
 import { runAb, runCurl } from "../support/http_clients.ts";
-import {
-  type Certificate,
-  makeCertificate,
-  startNginx,
-  startNode,
-  startPython,
-} from "../support/http_servers.ts";
+import { startNginx, startNode, startPython } from "../support/http_servers.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { waitFor } from "../support/wait.ts";
 import { libbpf, sleep } from "./harness.ts";
@@ -14,7 +9,9 @@ import { HttpCounter } from "./http_counter.ts";
 import { withoutLeaks } from "./leak_check.ts";
 
 /** Runs a test with a certificate and a folder that everybody may write; nothing of BPF is left behind. */
-function withCertificate(run: (folder: string, certificate: Certificate) => Promise<void>): Promise<void> {
+function withCertificate(
+  run: (folder: string, certificate: CertificateFiles) => Promise<void>,
+): Promise<void> {
   return withoutLeaks(libbpf, async () => {
     await using folder = await makeTestFolder("tls");
     await Deno.chmod(folder.path, 0o777);

@@ -8,7 +8,10 @@ export interface CertificateFiles {
 }
 
 /** Makes an authority and a server's certificate by OpenSSL: `names` such as `IP:127.0.0.1` and `DNS:localhost`. */
-export async function makeCertificate(folder: string, names: readonly string[]): Promise<CertificateFiles> {
+export async function makeCertificate(
+  folder: string,
+  names: readonly string[] = ["IP:127.0.0.1", "DNS:localhost"],
+): Promise<CertificateFiles> {
   const [ca, caKey, certificate, key] = ["ca.crt", "ca.key", "tls.crt", "tls.key"].map((name) =>
     `${folder}/${name}`
   );

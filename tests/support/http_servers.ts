@@ -1,5 +1,6 @@
 import { repositoryRoot, runCommand } from "../../scripts/command.ts";
 import { listTree } from "./bpf_objects.ts";
+import type { CertificateFiles } from "./certificate.ts";
 import { findFreePort } from "./free_port.ts";
 import { waitFor } from "./wait.ts";
 
@@ -13,30 +14,19 @@ export interface HttpServer extends AsyncDisposable {
   pids(): number[];
 }
 
-/** Files of a certificate that nobody trusts, and its key. */
-export interface Certificate {
-  readonly certificate: string;
-  readonly key: string;
-}
-
-/** Makes a certificate with openssl in a folder. */
-export async function makeCertificate(folder: string): Promise<Certificate> {
-  const files = { certificate: `${folder}/certificate.pem`, key: `${folder}/key.pem` };
-  const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"];
-  await runCommand("openssl", [
-    ...["req", ...kind, "-subj", "/CN=localhost", "-keyout", files.key, "-out", files.certificate],
-  ]);
-  return files;
-}
-
 /**
  * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, all else is 200.
- * `folder` is writable by all. With a certificate it speaks TLS, and HTTP/2 when asked.
+ * `folder` is writable by all; `program` may be a copy, to tell it from others. With a certificate it speaks TLS, and
+ * HTTP/2 when asked.
  */
 export async function startNginx(
   folder: string,
   workers = 1,
-  { certificate, http2 = false }: { certificate?: Certificate; http2?: boolean } = {},
+  { program = "nginx", certificate, http2 = false }: {
+    program?: string;
+    certificate?: CertificateFiles;
+    http2?: boolean;
+  } = {},
 ): Promise<HttpServer> {
   const port = findFreePort();
   await Deno.writeTextFile(`${folder}/file`, "x".repeat(300_000));
@@ -61,7 +51,7 @@ http {
   }
 }`,
   );
-  return await start(port, "nginx", ["-c", `${folder}/nginx.conf`, "-p", folder], false);
+  return await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
 }
 
 /** Starts tests/programs/http_raw.py on a TCP port. */
@@ -69,7 +59,7 @@ export async function startPython(
   kind: "thread" | "fork" | "prefork",
   family: "tcp4" | "tcp6" | "unix" = "tcp4",
   path = "",
-  { certificate }: { certificate?: Certificate } = {},
+  { certificate }: { certificate?: CertificateFiles } = {},
 ): Promise<HttpServer> {
   const port = findFreePort();
   const args = [`${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
@@ -88,7 +78,7 @@ http.createServer({ cert: read(cert), key: read(key) }, (request, response) => {
 }).listen(Number(port), "127.0.0.1", () => console.log("ready"))`;
 
 /** Starts a server of Node's: /status/N answers with that status, all else with 200. With a certificate it speaks TLS. */
-export async function startNode(certificate?: Certificate): Promise<HttpServer> {
+export async function startNode(certificate?: CertificateFiles): Promise<HttpServer> {
   const port = findFreePort();
   const files = certificate === undefined ? [] : [certificate.certificate, certificate.key];
   return await start(port, "node", ["-e", nodeServer, `${port}`, ...files]);
@@ -102,7 +92,7 @@ export async function buildGo(folder: string): Promise<string> {
 }
 
 /** Starts what {@linkcode buildGo} built. */
-export async function startGo(path: string, certificate?: Certificate): Promise<HttpServer> {
+export async function startGo(path: string, certificate?: CertificateFiles): Promise<HttpServer> {
   const port = findFreePort();
   const files = certificate === undefined ? [] : [certificate.certificate, certificate.key];
   return await start(port, path, ["serve", `${port}`, ...files]);

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { runCurl } from "../support/http_clients.ts";
-import { makeCertificate, startNode } from "../support/http_servers.ts";
+import { makeCertificate } from "../support/certificate.ts";
+import { startNode } from "../support/http_servers.ts";
 import { startStakeout } from "../support/stakeout.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
