@@ -20,7 +20,7 @@ import { compileTarget, startTarget } from "../support/target.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { type RunningUp, startUp } from "../support/up.ts";
-import { waitFor } from "../support/wait.ts";
+import { sleep, waitFor } from "../support/wait.ts";
 
 /** Starts a program that trips a policy of `up`, and waits until its profile is taken. */
 async function profileSomething({ up, agentPid }: RunningUp, folder: string) {
@@ -153,6 +153,8 @@ testAsRoot(
     const { up, agentPid, serverPid } = running;
     await using _up = up;
     await using _target = await profileSomething(running, folder.path);
+    // Samples for a task that ends early.
+    await sleep(2000);
     // As a terminal does, but that ours is not one and has no group of its own: the children first.
     for (const pid of [agentPid, serverPid, up.pid]) Deno.kill(pid, "SIGINT");
     for (const pid of [agentPid, serverPid]) Deno.kill(pid, "SIGINT");
