@@ -30,7 +30,7 @@ const folders = [
   ["fault", 200],
   ["system", 500],
   ["fuzz", 150],
-  ["e2e", 300],
+  ["e2e", 400],
   ["executable", 400],
   ["vm", 300],
 ] as const;
