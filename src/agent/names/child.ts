@@ -19,6 +19,7 @@ export async function runNamingChild(): Promise<void> {
   const decoder = new MessageDecoder();
   let symbolizer = new Symbolizer();
   let named: SymbolizedFrame[][] = [];
+  write({ type: "ready" });
   for await (const piece of Deno.stdin.readable) {
     for (const message of decoder.push(piece)) {
       const request = readRequest(message);

@@ -7,6 +7,8 @@ const pageBytes = 4096;
 
 /** Limits of one naming child; beyond either it is killed. */
 export interface NamingLimits {
+  /** Longest time from its start until it says that it is ready; how long that takes is up to the host alone. */
+  readonly startMs: number;
   /** Longest time for one request. */
   readonly deadlineMs: number;
   /** Resident memory. */
@@ -19,6 +21,8 @@ export class NamingProcess {
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #limits: NamingLimits;
   readonly #ended: Promise<void>;
+  /** Until it has said something, or failed. */
+  readonly #started = Promise.withResolvers<void>();
   #waiting: ((answer: Answer | undefined) => void) | undefined;
   #module = "";
   #failure = "";
@@ -29,6 +33,11 @@ export class NamingProcess {
       .spawn();
     this.#writer = this.#child.stdin.getWriter();
     this.#limits = limits;
+    const deadline = setTimeout(
+      () => this.#kill(`it took over ${limits.startMs} ms to start`),
+      limits.startMs,
+    );
+    void this.#started.promise.then(() => clearTimeout(deadline));
     this.#ended = this.#readAnswers();
   }
 
@@ -44,16 +53,16 @@ export class NamingProcess {
 
   /** The answer, undefined when the child failed; it is dead then. Only one request at a time. */
   async ask(request: Request): Promise<Answer | undefined> {
-    if (this.#failure !== "") return undefined;
-    const answer = new Promise<Answer | undefined>((resolve) => this.#waiting = resolve);
-    const deadline = setTimeout(
-      () => this.#kill(`it took over ${this.#limits.deadlineMs} ms`),
-      this.#limits.deadlineMs,
-    );
     const watch = setInterval(() => this.#checkMemory(), watchIntervalMs);
-    // Not awaited before the answer: a child that reads no more is the deadline's business.
-    this.#writer.write(encodeMessage(request)).catch(() => {});
+    let deadline: ReturnType<typeof setTimeout> | undefined;
     try {
+      await this.#started.promise;
+      if (this.#failure !== "") return undefined;
+      const answer = new Promise<Answer | undefined>((resolve) => this.#waiting = resolve);
+      const { deadlineMs } = this.#limits;
+      deadline = setTimeout(() => this.#kill(`it took over ${deadlineMs} ms`), deadlineMs);
+      // Not awaited before the answer: a child that reads no more is the deadline's business.
+      this.#writer.write(encodeMessage(request)).catch(() => {});
       return await answer;
     } finally {
       clearTimeout(deadline);
@@ -86,6 +95,8 @@ export class NamingProcess {
 
   #take(answer: Answer | undefined): void {
     if (answer === undefined) return this.#kill("it answered nonsense");
+    this.#started.resolve();
+    if (answer.type === "ready") return;
     if (answer.type === "module") {
       this.#module = answer.key;
       return;
@@ -117,6 +128,7 @@ export class NamingProcess {
 
   #fail(reason: string): void {
     if (this.#failure === "") this.#failure = reason;
+    this.#started.resolve();
     const waiting = this.#waiting;
     this.#waiting = undefined;
     waiting?.(undefined);

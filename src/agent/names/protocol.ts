@@ -32,8 +32,12 @@ export type Request =
   | { type: "fetched"; buildIds: string[] }
   | { type: "resolve"; stacks: { pid: number; kind: "user" | "kernel"; addresses: string }[] };
 
-/** What the naming child says: progress ("module", "" when done with it), and one "done" or "resolved" a request. */
+/**
+ * What the naming child says: "ready" once, progress ("module", "" when done with it), and one "done" or "resolved" a
+ * request.
+ */
 export type Answer =
+  | { type: "ready" }
   | { type: "module"; key: string }
   | { type: "done" }
   | {
@@ -80,7 +84,7 @@ export function readRequest(message: unknown): Request | undefined {
 export function readAnswer(message: unknown): Answer | undefined {
   if (!isObject(message)) return undefined;
   const { type, key, strings, stacks, addresses, wanted } = message;
-  if (type === "done") return { type };
+  if (type === "ready" || type === "done") return { type };
   if (type === "module" && typeof key === "string") return { type, key };
   if (
     type !== "resolved" || !isTexts(strings) || !isTexts(addresses) || !isTexts(wanted) ||

@@ -20,6 +20,8 @@ const maxStarts = 2;
 const maxLineDeaths = 2;
 /** Debug files fetched for one task. */
 const maxFetched = 64;
+/** A runtime starts in 0.3 s; a busy host or an emulated one takes twenty times as long. */
+const defaultStartMs = 20_000;
 const defaultDeadlineMs = 5000;
 const defaultMemoryLimitBytes = 256 * 1024 * 1024;
 
@@ -33,6 +35,8 @@ export interface NameResolverOptions {
   /** The task's targets. */
   readonly pids: readonly number[];
   readonly logger: Logger;
+  /** Longest time for the child to start; 20 s when not given. */
+  readonly startMs?: number;
   /** Longest time for one request to the child; 5 s when not given. */
   readonly deadlineMs?: number;
   /** Most resident memory of the child; 256 MiB when not given. */
@@ -78,6 +82,7 @@ export class NameResolver {
     this.#processes = processes;
     this.#badModules = options.badModules ?? new BadModules();
     this.#limits = {
+      startMs: options.startMs ?? defaultStartMs,
       deadlineMs: options.deadlineMs ?? defaultDeadlineMs,
       memoryLimitBytes: options.memoryLimitBytes ?? defaultMemoryLimitBytes,
     };

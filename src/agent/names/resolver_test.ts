@@ -7,6 +7,9 @@ import { NameResolver, type NameResolverOptions } from "./resolver.ts";
 const child = new URL("../../../tests/programs/names_child.ts", import.meta.url).pathname;
 const command = [Deno.execPath(), "run", "-A", "--v8-flags=--max-old-space-size=96", child];
 
+/** What the child says first, in shell. */
+const sayReady = `printf '\\20\\0\\0\\0{"type":"ready"}'`;
+
 /** Runs a test with a target whose functions' addresses are known. */
 async function withTarget(
   test: (target: RunningProgram, addressOf: (name: string) => bigint) => Promise<void>,
@@ -81,7 +84,8 @@ Deno.test("resolve() starts the child once more when it dies, and then goes on w
 
 Deno.test("resolve() goes on without names when the child hangs, answers nonsense, eats memory or is missing", async () => {
   const cases: [string[], Partial<NameResolverOptions>, RegExp][] = [
-    [["sleep", "60"], { deadlineMs: 200 }, /it took over 200 ms/],
+    [["sleep", "60"], { startMs: 200 }, /it took over 200 ms to start \(/],
+    [["sh", "-c", `${sayReady}; exec sleep 60`], { deadlineMs: 200 }, /it took over 200 ms \(/],
     [["sh", "-c", "printf '\\1\\0\\0\\0{'; sleep 60"], {}, /it answered nonsense/],
     [["sh", "-c", "printf '\\3\\0\\0\\0\"x\"'; sleep 60"], {}, /it answered nonsense/],
     [["sh", "-c", "exit 3"], {}, /it ended with code 3/],
@@ -99,6 +103,16 @@ Deno.test("resolve() goes on without names when the child hangs, answers nonsens
       assert.match(resolver.problem, problem);
     });
   }
+});
+
+Deno.test("resolve() waits for a child that starts slowly: only its answers have a deadline", async () => {
+  await withTarget(async (target, addressOf) => {
+    const slow = ["sh", "-c", `sleep 2; exec ${command.join(" ")}`];
+    await withResolver([target.pid], { command: slow, deadlineMs: 1500 }, async (resolver) => {
+      assert.equal(await nameOf(resolver, target.pid, addressOf("hidden_leaf") + 1n), "hidden_leaf");
+      assert.equal(resolver.problem, "");
+    });
+  });
 });
 
 Deno.test("resolve() tells every later child, also of other tasks, which file one died of", async () => {
