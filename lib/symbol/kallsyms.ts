@@ -109,6 +109,19 @@ export function readKallsyms(path = "/proc/kallsyms"): Kallsyms | undefined {
   }
 }
 
+/**
+ * Whether the kernel shows its functions' addresses to this process; where it hides them, all are zero.
+ *
+ * Source: the start of /proc/kallsyms. On Linux 6.1 that holds only places of per-CPU data, which are small numbers.
+ * @throws {Error} when the file cannot be read.
+ */
+export function showsKernelAddresses(path = "/proc/kallsyms"): boolean {
+  using file = Deno.openSync(path);
+  const start = new Uint8Array(4096);
+  const length = file.readSync(start) ?? 0;
+  return /^0*[1-9a-f][0-9a-f]* /m.test(decoder.decode(start.subarray(0, length)));
+}
+
 function* readPieces(file: Deno.FsFile): Generator<Uint8Array> {
   const piece = new Uint8Array(256 * 1024);
   for (let count = file.readSync(piece); count !== null && count > 0; count = file.readSync(piece)) {

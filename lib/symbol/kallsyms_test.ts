@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Kallsyms } from "./kallsyms.ts";
+import { Kallsyms, showsKernelAddresses } from "./kallsyms.ts";
 
 const text = `ffffffff81000000 T _stext
 ffffffff81000000 T _text
@@ -53,4 +53,22 @@ Deno.test("Kallsyms.parse() gives the same whatever pieces the file comes in", (
 Deno.test("Kallsyms.parse() is undefined when the kernel hides its addresses", () => {
   assert.equal(parse(text.replaceAll(/^f{8}\w{8}/gm, "0".repeat(16))), undefined);
   assert.equal(parse(""), undefined);
+});
+
+Deno.test("showsKernelAddresses() tells hidden addresses from those that begin with per-CPU data", async () => {
+  const path = await Deno.makeTempFile({ prefix: "stakeout-kallsyms-" });
+  try {
+    const perCpu = Array.from(
+      { length: 200 },
+      (_, at) => `${at.toString(16).padStart(13, "0")}000 A cpu_data_${at}`,
+    );
+    for (const shown of [`${perCpu.join("\n")}\n${text}`, text]) {
+      Deno.writeTextFileSync(path, shown);
+      assert.equal(showsKernelAddresses(path), true);
+      Deno.writeTextFileSync(path, shown.replaceAll(/^\w{16}/gm, "0".repeat(16)));
+      assert.equal(showsKernelAddresses(path), false);
+    }
+  } finally {
+    Deno.removeSync(path);
+  }
 });

@@ -1,3 +1,4 @@
+import { showsKernelAddresses } from "../../lib/symbol/kallsyms.ts";
 import { isInHostNamespace } from "../../lib/sys/namespace.ts";
 
 /** What works less than it could on this host, one sentence each; asked once, at the start. */
@@ -17,11 +18,7 @@ export function hostProblems(): string[] {
 /** Whether the kernel shows this process where its functions lie: it shows zeros to those who may not know. */
 export function hasKernelAddresses(): boolean {
   try {
-    using file = Deno.openSync("/proc/kallsyms");
-    const start = new Uint8Array(4096);
-    const length = file.readSync(start) ?? 0;
-    const lines = new TextDecoder().decode(start.subarray(0, length)).split("\n");
-    return lines.some((line) => /^[0-9a-f]*[1-9a-f][0-9a-f]* [tT] /.test(line));
+    return showsKernelAddresses();
   } catch {
     return false;
   }
