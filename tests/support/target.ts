@@ -9,8 +9,12 @@ export interface Target extends AsyncDisposable {
  * Compiles tests/programs/SOURCE.c to PATH, so that every caller has its own stacks: with frame pointers and without
  * optimization. A path of one's own is an executable that no other test's policy matches.
  */
-export async function compileTarget(source: string, path: string): Promise<void> {
-  const options = ["-O0", "-g", "-fno-omit-frame-pointer", "-pthread"];
+export async function compileTarget(
+  source: string,
+  path: string,
+  more: readonly string[] = [],
+): Promise<void> {
+  const options = ["-O0", "-g", "-fno-omit-frame-pointer", "-pthread", ...more];
   await runCommand("gcc", [...options, "-o", path, `${repositoryRoot}/tests/programs/${source}.c`]);
 }
 
