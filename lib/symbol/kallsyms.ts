@@ -1,13 +1,18 @@
-import { hexDigit, LineReader } from "./line_reader.ts";
+import { hexDigit } from "./line_reader.ts";
 
 const maxSymbols = 1_000_000;
-const maxNameBytes = 24 * 1024 * 1024;
+const maxTextBytes = 32 * 1024 * 1024;
 const maxLineBytes = 1024;
 /** No kernel function is this long; what lies further from a symbol has no name. */
 const maxFunctionBytes = 1024 * 1024;
 const space = 32;
 const tab = 9;
-const bracket = 91;
+const newline = 10;
+const closingBracket = 93;
+const codeT = 84;
+const codeW = 87;
+const absolute = 65;
+const lowerCase = 32;
 const decoder = new TextDecoder();
 
 /** A kernel function: `module` is "" for the kernel itself, else as in "[nf_tables]". */
@@ -22,11 +27,11 @@ export interface KernelSymbol {
  * Source: /proc/kallsyms, `address type name [module]`, any order. Names of data bound the functions before them and
  * name nothing; `__pfx_` paddings and absolute symbols are left out.
  * Units: addresses are the low 48 bits of the kernel's (the upper 16 are all ones), exact in a double.
- * Limits: 1,000,000 symbols and 24 MiB of names.
+ * Limits: 1,000,000 symbols in 32 MiB of the file, which is kept; lines over 1,024 bytes are left out.
  */
 export class Kallsyms {
   readonly #starts: Float64Array;
-  /** Start, end of the name and of the whole line in `#text`; a name of no length is data. */
+  /** Start, end of the name and of the line in `#text`; a name of no length is data. */
   readonly #names: Uint32Array;
   readonly #text: Uint8Array;
 
@@ -40,22 +45,23 @@ export class Kallsyms {
   /** Reads pieces of the file; undefined when they hold no address, as without CAP_SYSLOG where kptr_restrict is set. */
   static parse(pieces: Iterable<Uint8Array>): Kallsyms | undefined {
     const builder = new Builder();
-    const lines = new LineReader(maxLineBytes);
-    for (const piece of pieces) lines.push(piece, (bytes, start, end) => builder.add(bytes, start, end));
-    if (builder.count === 0) return undefined;
-    const order = Uint32Array.from({ length: builder.count }, (_, index) => index);
-    const { starts, names } = builder;
-    // Files come nearly sorted: the kernel first, then each module.
+    for (const piece of pieces) builder.push(piece);
+    builder.finish();
+    const { count, starts, names, text } = builder;
+    if (count === 0) return undefined;
+    // The kernel comes first, then module by module: an array's sort makes use of that, a typed array's does not.
+    const order = Array.from({ length: count }, (_, index) => index);
     order.sort((left, right) => starts[left]! - starts[right]! || left - right);
-    const sortedNames = new Uint32Array(order.length * 3);
-    for (let position = 0; position < order.length; position++) {
-      sortedNames.set(names.subarray(order[position]! * 3, order[position]! * 3 + 3), position * 3);
+    const sortedStarts = new Float64Array(count);
+    const sortedNames = new Uint32Array(count * 3);
+    for (let position = 0; position < count; position++) {
+      const from = order[position]!;
+      sortedStarts[position] = starts[from]!;
+      for (let column = 0; column < 3; column++) {
+        sortedNames[position * 3 + column] = names[from * 3 + column]!;
+      }
     }
-    return new Kallsyms(
-      Float64Array.from(order, (index) => starts[index]!),
-      sortedNames,
-      builder.text.slice(0, builder.textBytes),
-    );
+    return new Kallsyms(sortedStarts, sortedNames, text);
   }
 
   get size(): number {
@@ -87,7 +93,7 @@ export class Kallsyms {
     if (start === nameEnd) return undefined;
     return {
       name: decoder.decode(this.#text.subarray(start, nameEnd)),
-      module: decoder.decode(this.#text.subarray(nameEnd, end)),
+      module: decoder.decode(this.#text.subarray(nameEnd, end)).trimStart(),
     };
   }
 }
@@ -129,53 +135,67 @@ function* readPieces(file: Deno.FsFile): Generator<Uint8Array> {
   }
 }
 
+/** Columns of the symbols, in the file's order. */
 class Builder {
   starts = new Float64Array(4096);
   names = new Uint32Array(4096 * 3);
-  text = new Uint8Array(64 * 1024);
-  count = 0;
+  text = new Uint8Array(1024 * 1024);
   textBytes = 0;
+  count = 0;
 
-  add(bytes: Uint8Array, start: number, end: number): void {
-    if (this.count === maxSymbols || end - start < 20 || bytes[start + 16] !== space) return;
-    let address = 0;
-    for (let at = start; at < start + 16; at++) {
-      const digit = hexDigit(bytes[at]!);
-      if (digit < 0) return;
-      if (at >= start + 4) address = address * 16 + digit;
+  /** Takes the next piece of the file. */
+  push(piece: Uint8Array): void {
+    const taken = piece.subarray(0, maxTextBytes - this.textBytes);
+    while (this.textBytes + taken.length > this.text.length) {
+      this.text = grow(this.text, new Uint8Array(this.text.length * 2));
     }
-    const type = String.fromCharCode(bytes[start + 17]!);
-    if (address === 0 || type === "A" || type === "a") return;
-    const nameStart = start + 19;
-    let nameEnd = nameStart;
-    while (nameEnd < end && bytes[nameEnd] !== tab && bytes[nameEnd] !== space) nameEnd++;
-    if (isPadding(bytes, nameStart)) return;
-    let moduleStart = nameEnd;
-    while (moduleStart < end && bytes[moduleStart] !== bracket) moduleStart++;
-    const code = "tTwW".includes(type);
-    this.#append(
-      address,
-      code ? bytes.subarray(nameStart, nameEnd) : new Uint8Array(0),
-      bytes.subarray(moduleStart, end),
-    );
+    this.text.set(taken, this.textBytes);
+    this.textBytes += taken.length;
   }
 
-  #append(address: number, name: Uint8Array, module: Uint8Array): void {
-    if (this.textBytes + name.length + module.length > maxNameBytes) return;
+  /** Reads the lines. */
+  finish(): void {
+    const text = this.text.subarray(0, this.textBytes);
+    let start = 0;
+    for (
+      let end = text.indexOf(newline);
+      end >= 0 && this.count < maxSymbols;
+      end = text.indexOf(newline, start)
+    ) {
+      if (end - start <= maxLineBytes) this.#add(text, start, end);
+      start = end + 1;
+    }
+  }
+
+  #add(text: Uint8Array, start: number, end: number): void {
+    if (end - start < 20 || text[start + 16] !== space) return;
+    let address = 0;
+    // The upper 16 bits are all ones, or all zeros in what is left out.
+    for (let at = start + 4; at < start + 16; at++) {
+      const digit = hexDigit(text[at]!);
+      if (digit < 0) return;
+      address = address * 16 + digit;
+    }
+    const type = text[start + 17]!;
+    if (address === 0 || type === absolute || type === absolute + lowerCase) return;
+    const nameStart = start + 19;
+    if (isPadding(text, nameStart)) return;
+    // Only modules' symbols have more behind the name.
+    let nameEnd = end;
+    if (text[end - 1] === closingBracket) {
+      nameEnd = nameStart;
+      while (nameEnd < end && text[nameEnd] !== tab && text[nameEnd] !== space) nameEnd++;
+    }
     if (this.count === this.starts.length) {
       this.starts = grow(this.starts, new Float64Array(this.starts.length * 2));
       this.names = grow(this.names, new Uint32Array(this.names.length * 2));
     }
-    while (this.textBytes + name.length + module.length > this.text.length) {
-      this.text = grow(this.text, new Uint8Array(this.text.length * 2));
-    }
+    const code = type === codeT || type === codeT + lowerCase || type === codeW || type === codeW + lowerCase;
     this.starts[this.count] = address;
-    const nameEnd = this.textBytes + name.length;
-    const end = nameEnd + module.length;
-    this.names.set([this.textBytes, nameEnd, end], this.count * 3);
-    this.text.set(name, this.textBytes);
-    this.text.set(module, nameEnd);
-    this.textBytes = end;
+    const column = this.count * 3;
+    this.names[column] = nameStart;
+    this.names[column + 1] = code ? nameEnd : nameStart;
+    this.names[column + 2] = end;
     this.count++;
   }
 }
