@@ -20,9 +20,9 @@ const maxStarts = 2;
 const maxLineDeaths = 2;
 /** Debug files fetched for one task. */
 const maxFetched = 64;
-/** A runtime starts in 0.3 s; a busy host or an emulated one takes twenty times as long. */
-const defaultStartMs = 20_000;
-const defaultDeadlineMs = 5000;
+/** It starts in 0.3 s, and names what is new in 0.5 s; with a tenth of a core, or emulated, that takes 20 times as long. */
+const defaultStartMs = 30_000;
+const defaultDeadlineMs = 15_000;
 const defaultMemoryLimitBytes = 256 * 1024 * 1024;
 
 /** A frame with the name that was found for it; all of its text is attacker's input. */
@@ -35,9 +35,9 @@ export interface NameResolverOptions {
   /** The task's targets. */
   readonly pids: readonly number[];
   readonly logger: Logger;
-  /** Longest time for the child to start; 20 s when not given. */
+  /** Longest time for the child to start; 30 s when not given. */
   readonly startMs?: number;
-  /** Longest time for one request to the child; 5 s when not given. */
+  /** Longest time for one request to the child; 15 s when not given. */
   readonly deadlineMs?: number;
   /** Most resident memory of the child; 256 MiB when not given. */
   readonly memoryLimitBytes?: number;
