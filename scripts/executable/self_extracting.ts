@@ -18,7 +18,7 @@ export async function writeSelfExtracting(
   target: string,
   files: { deno: string; start: Uint8Array; archive: Uint8Array },
 ): Promise<void> {
-  const runtime = new Map<string, Uint8Array>([["ld.so", await Deno.readFile(loader)]]);
+  const runtime = new Map<string, Uint8Array>([["ld.so", withoutPreload(await Deno.readFile(loader))]]);
   const libraryFolder = `/usr/lib/${Deno.build.arch}-linux-gnu`;
   for (const name of libraries) runtime.set(name, await Deno.readFile(`${libraryFolder}/${name}`));
   runtime.set("deno", await Deno.readFile(files.deno));
@@ -40,6 +40,18 @@ export async function writeSelfExtracting(
     },
   );
   await Deno.chmod(target, 0o755);
+}
+
+/**
+ * The C loader preloads what the host's /etc/ld.so.preload lists, even with `--preload`: libraries for the host's C library, which
+ * may need a newer one than ours, and then nothing starts. So it looks for that file where none can be.
+ */
+function withoutPreload(loader: Uint8Array): Uint8Array {
+  const bytes = Buffer.from(loader);
+  const at = bytes.indexOf("/etc/ld.so.preload\0");
+  if (at < 0) throw new Error("The C loader names no /etc/ld.so.preload; see how it finds what to preload");
+  bytes.write("/proc/self/fd/none", at, "latin1");
+  return bytes;
 }
 
 async function compileLauncher(): Promise<Uint8Array<ArrayBuffer>> {

@@ -261,3 +261,13 @@ testOnHost(
     assert.deepEqual([...Deno.readDirSync(traps)], []);
   },
 );
+
+testOnHost("the executable preloads nothing of the host's, which has another C library", async () => {
+  // As root, and at once: each program that is started in there would complain.
+  const inNamespace = "mkdir $0 && cp -a /etc/. $0 && mount --bind $0 /etc && " +
+    'echo /nonexistent.so > /etc/ld.so.preload && exec "$@"';
+  await using folder = await makeTestFolder("preload");
+  expectVersion(
+    await run(["unshare", "--mount", "sh", "-c", inNamespace, `${folder.path}/etc`, executable, "version"]),
+  );
+});
