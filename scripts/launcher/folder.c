@@ -3,9 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <time.h>
@@ -17,7 +19,8 @@
  * BASE/runtime/ID/ holds the files and `stamp`, which is written last: the files' inodes and times
  * when they were hashed. Everything is opened relative to folders that are open already, and never
  * through a link, so what was checked is what is used. Files may be read by all, the folder only by
- * its owner: a child with another uid gets them as open fds.
+ * its owner: a child with another uid gets them as open fds. Folders may have the setgid bit, which
+ * they inherit where folders above have it.
  */
 #define FILE_MODE 0555
 #define STAMP_BYTES 2048
@@ -28,17 +31,26 @@ static int is_unusable(int error) { return error == EACCES || error == EPERM || 
 /* Makes PATH's last folder where it is missing; opens it when it is this user's own and only theirs
  * to write. */
 static int open_base(const char *path, int flags) {
-  if (mkdir(path, 0711) != 0 && errno != EEXIST)
+  int made = mkdir(path, 0711) == 0;
+  if (!made && errno != EEXIST)
     return -1;
   int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
   struct stat status;
   if (fd < 0 || fstat(fd, &status) != 0)
     return -1;
+  // Whatever the umask is: the server's user finds its state in there.
+  if (made)
+    fchmod(fd, 0711);
   if (status.st_uid == geteuid() && (status.st_mode & 022) == 0)
     return fd;
   close(fd);
   errno = EPERM;
   return -1;
+}
+
+/* Writes PARENT with NAME behind it. Returns 0 where that is longer than PATH. */
+static int join(char *path, size_t size, const char *parent, const char *name) {
+  return snprintf(path, size, "%s%s", parent, name) < (int)size;
 }
 
 static int find_base(char *path, size_t size) {
@@ -51,17 +63,15 @@ static int find_base(char *path, size_t size) {
   if (fd >= 0)
     return fd;
   const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+  char parent[PATH_MAX];
   if (cache != NULL && cache[0] == '/') {
-    snprintf(path, size, "%s", cache);
-  } else if (home != NULL && home[0] == '/') {
-    snprintf(path, size, "%s/.cache", home);
-  } else {
+    if (!join(parent, sizeof(parent), cache, ""))
+      return -1;
+  } else if (home == NULL || home[0] != '/' || !join(parent, sizeof(parent), home, "/.cache")) {
     return -1;
   }
-  if (mkdir(path, 0700) != 0 && errno != EEXIST)
+  if (!join(path, size, parent, "/stakeout") || (mkdir(parent, 0700) != 0 && errno != EEXIST))
     return -1;
-  size_t length = strlen(path);
-  snprintf(path + length, size - length, "/stakeout");
   return open_base(path, O_NOFOLLOW);
 }
 
@@ -90,8 +100,8 @@ static int open_parent(char *path, size_t size) {
     fail("Cannot look at %s: %s", path, strerror(errno));
   if (status.st_uid != geteuid())
     fail("%s belongs to uid %u, not to %u; remove it", path, status.st_uid, geteuid());
-  if ((status.st_mode & 07777) != 0700)
-    fail("%s has mode %04o, not 0700; remove it", path, status.st_mode & 07777);
+  if ((status.st_mode & 0777) != 0700)
+    fail("%s has mode %04o, not 0700; remove it", path, status.st_mode & 0777);
   if (system.f_flag & ST_NOEXEC) {
     close(fd);
     return -1;
@@ -117,8 +127,8 @@ static int open_files(const struct payload *payload, int parent, struct runtime 
     fail("Cannot look at %s: %s", path, strerror(errno));
   if (status.st_uid != geteuid())
     fail("%s belongs to uid %u, not to %u; remove it", path, status.st_uid, geteuid());
-  if ((status.st_mode & 07777) != 0700)
-    fail("%s has mode %04o, not 0700; remove it", path, status.st_mode & 07777);
+  if ((status.st_mode & 0777) != 0700)
+    fail("%s has mode %04o, not 0700; remove it", path, status.st_mode & 0777);
 
   char stamp[STAMP_BYTES] = "", expected[STAMP_BYTES] = "";
   int fd = openat(folder, "stamp", O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
@@ -238,9 +248,12 @@ static void remove_others(const struct payload *payload, int parent) {
 /* Unpacks into a folder of this run's own and gives it its name in one step. Returns 0 where
  * nothing can be written. */
 static int unpack(const struct payload *payload, int parent, const char *path) {
+  // Not by our pid: two containers that share the folder have the same ones.
   char name[64];
-  snprintf(name, sizeof(name), ".%s.%d", payload->id, getpid());
-  remove_folder(parent, name);
+  uint64_t random = 0;
+  if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+    random = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)&random;
+  snprintf(name, sizeof(name), ".%s.%016llx", payload->id, (unsigned long long)random);
   struct unpacking unpacking = {payload, -1, -1};
   int error = mkdirat(parent, name, 0700) != 0 ? errno : 0;
   if (error == 0) {

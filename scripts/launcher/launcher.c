@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,6 +34,25 @@ static void clean_environment(void) {
       *kept++ = *each;
   }
   *kept = NULL;
+}
+
+/* Fds 0 to 2 are not for the runtime's files: children get others there, and messages go there. */
+static void open_standard_fds(void) {
+  int fd;
+  while ((fd = open("/dev/null", O_RDWR)) >= 0 && fd <= 2)
+    ;
+  if (fd > 2)
+    close(fd);
+}
+
+/* What would fail later with more words. */
+static void check_start(void) {
+  if (getuid() != geteuid() || getgid() != getegid())
+    fail("The executable must not be setuid or setgid: everybody could do all that it can; run it "
+         "with sudo");
+  char folder[PATH_MAX];
+  if (getcwd(folder, sizeof(folder)) == NULL && errno == ENOENT)
+    fail("The working directory was removed; change to another");
 }
 
 static const char *fd_path(const struct payload *payload, const struct runtime *runtime,
@@ -70,6 +90,8 @@ static const char *library_paths(const struct payload *payload, const struct run
 int main(int argc, char **argv) {
   struct payload payload;
   struct runtime runtime;
+  open_standard_fds();
+  check_start();
   payload_open(&payload);
   if (!runtime_from_folder(&payload, &runtime))
     runtime_from_memory(&payload, &runtime);

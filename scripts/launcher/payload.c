@@ -43,7 +43,8 @@ void payload_open(struct payload *payload) {
   read_at(payload->fd, trailer, sizeof(*trailer), index_end);
   size_t index_bytes = trailer->entries * sizeof(struct entry);
   if (memcmp(trailer->magic, "STAKEOUT", 8) != 0 || trailer->entries == 0 ||
-      trailer->entries > MAX_ENTRIES ||
+      trailer->entries > MAX_ENTRIES || trailer->payload_offset > (uint64_t)index_end ||
+      trailer->payload_bytes > (uint64_t)index_end ||
       trailer->payload_offset + trailer->payload_bytes + index_bytes != (uint64_t)index_end)
     fail("The executable is damaged: it was cut or stripped; copy it anew");
   read_at(payload->fd, payload->entries, index_bytes, index_end - (off_t)index_bytes);

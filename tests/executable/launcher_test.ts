@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { findFreePort } from "../support/free_port.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
+import { waitFor } from "../support/wait.ts";
 import { type Ended, executable, run } from "./executable.ts";
 
 const nobody = 65534;
@@ -95,6 +97,27 @@ testOnHost(
 testOnHost("the executable unpacks one runtime when it is started three times at once", async (host) => {
   for (const ended of await Promise.all([host.start(), host.start(), host.start()])) expectVersion(ended);
   assert.ok(host.folder);
+  expectVersion(await host.start());
+});
+
+testOnHost(
+  "the executable unpacks one runtime in containers that share a folder and their pids",
+  async (host) => {
+    const env = { XDG_CACHE_HOME: host.cache };
+    const container = ["unshare", "--pid", "--fork", "--mount-proc", ...asNobody, executable, "version"];
+    const all = await Promise.all([run(container, env), run(container, env), run(container, env)]);
+    for (const ended of all) expectVersion(ended);
+    assert.ok(host.folder);
+  },
+);
+
+testOnHost("the executable unpacks below a folder that hands on its group", async (host) => {
+  const base = `${host.cache}/stakeout`;
+  Deno.mkdirSync(base);
+  Deno.chownSync(base, nobody, nobody);
+  Deno.chmodSync(base, 0o2755);
+  expectVersion(await host.start());
+  assert.equal(Deno.statSync(host.folder).mode! & 0o7777, 0o2700);
   expectVersion(await host.start());
 });
 
@@ -271,3 +294,53 @@ testOnHost("the executable preloads nothing of the host's, which has another C l
     await run(["unshare", "--mount", "sh", "-c", inNamespace, `${folder.path}/etc`, executable, "version"]),
   );
 });
+
+testOnHost("the executable keeps its files off the standard fds, closed as they may be", async (host) => {
+  const closed = 'exec "$@" <&- >&- 2>&-';
+  for (const cache of [host.cache, "/proc/self/none"]) {
+    const listen = ["--listen", `127.0.0.1:${findFreePort()}`];
+    const server = new Deno.Command("sh", {
+      args: [
+        "-c",
+        closed,
+        "sh",
+        ...asNobody,
+        executable,
+        "server",
+        "--state",
+        `${host.cache}/state`,
+        ...listen,
+      ],
+      clearEnv: true,
+      env: { PATH: Deno.env.get("PATH") ?? "", XDG_CACHE_HOME: cache },
+      stdin: "null",
+    }).spawn();
+    try {
+      await waitFor(() => Deno.stat(`${host.cache}/state/url`).catch(() => undefined), 20);
+      for (const fd of [0, 1, 2]) {
+        assert.equal(Deno.readLinkSync(`/proc/${server.pid}/fd/${fd}`), "/dev/null");
+      }
+    } finally {
+      server.kill();
+      await server.status;
+      Deno.removeSync(`${host.cache}/state`, { recursive: true });
+    }
+  }
+});
+
+testOnHost(
+  "the executable refuses another user's rights, and a folder that is gone",
+  async (host, folder) => {
+    expectRefusal(
+      await run(["setpriv", `--euid=${nobody}`, "--clear-groups", executable, "version"]),
+      /^error: The executable must not be setuid or setgid: /,
+    );
+    const fromGone = 'mkdir $0 && cd $0 && rmdir $0 && exec "$@"';
+    expectRefusal(
+      await run(["sh", "-c", fromGone, `${folder}/gone`, executable, "version"], {
+        XDG_CACHE_HOME: host.cache,
+      }),
+      /^error: The working directory was removed; change to another$/,
+    );
+  },
+);
