@@ -1,3 +1,4 @@
+import { mkdirSync } from "node:fs";
 import type { Logger } from "../../lib/log.ts";
 import type { Config } from "../model/config.ts";
 import { CommandError } from "./command_error.ts";
@@ -14,7 +15,9 @@ import { findStandardPaths, memoryState } from "./load_config.ts";
 export async function openStateFolder({ stateFolder }: Config, logger: Logger): Promise<string | undefined> {
   if (stateFolder === memoryState) return undefined;
   try {
-    await Deno.mkdir(stateFolder, { recursive: true, mode: 0o711 });
+    const made = mkdirSync(stateFolder, { recursive: true, mode: 0o711 }) !== undefined;
+    // Whatever the umask is: the user of `up`'s server finds its own folder in there.
+    if (made) await Deno.chmod(stateFolder, 0o711);
     const trial = `${stateFolder}/.trial`;
     await Deno.writeFile(trial, new Uint8Array());
     await Deno.remove(trial);
