@@ -15,11 +15,14 @@ function codeOf(bytes: readonly number[]): { source: MemorySource; elf: Elf } {
     sizeBytes: 64,
     link: 0,
     entryBytes: 0,
+    compressed: false,
+    address: 0x1000,
   };
   const elf: Elf = {
     segments: [{ fileOffset: 0, fileBytes: 80, address: 0xff0 }],
     sections: [section],
     buildId: "",
+    buildIdOffset: 0,
     debugLink: undefined,
   };
   return { source: new MemorySource(file), elf };
