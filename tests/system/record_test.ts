@@ -61,6 +61,8 @@ testAsRoot(
     assert.equal(sumFolded(text), stored);
     assert.equal(taken, stored + lost);
     assert.match(text, /^(_start;)?__libc_start[^ ]*;main;burn;descend;outer;inner_a \d+$/m);
+    // What interrupts them has names of the kernel's.
+    assert.doesNotMatch(text, /\[kernel\]\+0x/);
   },
 );
 

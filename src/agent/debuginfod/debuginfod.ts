@@ -24,8 +24,8 @@ export interface DebuginfodOptions {
 
 /**
  * Fetches debug files by build ID from debuginfod servers and keeps them. It is the agent that fetches, not the naming
- * child: that one reads hostile files, and must not be able to reach the network. What came is not looked into here; the child
- * takes it only when it holds the same build ID.
+ * child: that one reads hostile files and has nothing to say to servers. What came is not looked into here; the child takes it
+ * only when it holds the same build ID.
  *
  * Source: GET URL/buildid/BUILD_ID/debuginfo.
  * Limits: bytes a file and in all; a minute a file, one file at a time; one that could not be had is not asked for within an hour.

@@ -14,8 +14,6 @@ const linesBudgetMs = 1500;
 export async function runNamingChild(): Promise<void> {
   // A terminal's Ctrl-C reaches the whole group; the agent still needs names for what it has taken.
   Deno.addSignalListener("SIGINT", () => {});
-  // What it reads may take it over; it has nothing to say to anybody but the agent.
-  await Deno.permissions.revoke({ name: "net" });
   const decoder = new MessageDecoder();
   let symbolizer = new Symbolizer();
   let named: SymbolizedFrame[][] = [];

@@ -2,6 +2,7 @@ import { NotSupportedError } from "../../../lib/bpf/error.ts";
 import { type Libbpf, openLibbpf } from "../../../lib/bpf/libbpf.ts";
 import { attach, attachPerfEvent, type Link } from "../../../lib/bpf/link.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
+import { missingUprobes } from "../../../lib/bpf/uprobe.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { HttpPrograms } from "../../agent/http/http_programs.ts";
 import { builtFilePath, readBuiltFile } from "../built_file.ts";
@@ -46,7 +47,7 @@ export async function checkBpf(): Promise<Check[]> {
   }
   const checks: Check[] = [];
   for (const hook of hooks) checks.push(await tryHook(libbpf, hook));
-  return [...checks, await tryHttp(libbpf)];
+  return [...checks, await tryHttp(libbpf), checkTls(libbpf)];
 }
 
 /** The HTTP programs choose their hook by themselves; by system calls they cost every process of the host. */
@@ -67,6 +68,20 @@ async function tryHttp(libbpf: Libbpf): Promise<Check> {
   } catch (error) {
     return failCheck({ name: "HTTP", level: "limited", without: "no HTTP rule can be judged" }, error);
   }
+}
+
+/** They are put on libraries only where a policy wants it, so nothing is tried here but whether the kernel has the way. */
+function checkTls(libbpf: Libbpf): Check {
+  const missing = missingUprobes(libbpf);
+  if (missing === undefined) {
+    return passCheck("TLS", "the kernel can probe OpenSSL, where a policy has tls: true");
+  }
+  return {
+    name: "TLS",
+    level: "limited",
+    message: `needs ${missing.needs}: what policies with tls: true ask for is not read`,
+    fix: "run Linux 6.6 or newer where encrypted HTTP matters",
+  };
 }
 
 async function tryHook(libbpf: Libbpf, hook: Hook): Promise<Check> {
