@@ -161,6 +161,9 @@ async function describeDebian(name: string, licence: string): Promise<Part> {
   if (code !== 0) throw new Error(`Debian's package ${name} is not installed; run ./scripts/setup`);
   const [version, source, sourceVersion] = new TextDecoder().decode(stdout).split("\t");
   const copyright = await Deno.readTextFile(`/usr/share/doc/${name}/copyright`);
-  const where = `${name}: its source is Debian's source package ${source} ${sourceVersion}.\n`;
+  const change = name === "libc6"
+    ? " The loader's name of /etc/ld.so.preload is changed, so that it finds none."
+    : "";
+  const where = `${name}: its source is Debian's source package ${source} ${sourceVersion}.${change}\n`;
   return { origin: "debian", name, version: version!, licence, shipped: true, notices: [where, copyright] };
 }

@@ -114,7 +114,40 @@ static void describe(const struct stat *status, char *line, size_t size) {
            (long long)status->st_mtim.tv_sec, status->st_mtim.tv_nsec);
 }
 
-/* Opens and checks what an earlier run unpacked. Returns 0 where there is nothing yet. */
+/* For names that others do not choose: containers that share a folder have the same pids. */
+static unsigned long long random_bits(void) {
+  uint64_t random = 0;
+  if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
+    random = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)&random;
+  return random;
+}
+
+/* Removes a folder of files in PARENT. */
+static void remove_folder(int parent, const char *name) {
+  int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  if (folder < 0)
+    return;
+  DIR *listing = fdopendir(folder);
+  if (listing == NULL) {
+    close(folder);
+    return;
+  }
+  for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+      unlinkat(folder, entry->d_name, 0);
+  closedir(listing);
+  unlinkat(parent, name, AT_REMOVEDIR);
+}
+
+/* Takes a folder's name away first: others see it whole or not at all. */
+static void discard_folder(int parent, const char *name) {
+  char hidden[64];
+  snprintf(hidden, sizeof(hidden), ".%.32s.%016llx", name, random_bits());
+  remove_folder(parent, renameat(parent, name, parent, hidden) == 0 ? hidden : name);
+}
+
+/* Opens and checks what an earlier run unpacked. Returns 0 where there is nothing yet, or nothing
+ * any more. */
 static int open_files(const struct payload *payload, int parent, struct runtime *runtime) {
   int folder = openat(parent, payload->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
   if (folder < 0 && errno == ENOENT)
@@ -155,10 +188,14 @@ static int open_files(const struct payload *payload, int parent, struct runtime 
     describe(&status, expected + length, sizeof(expected) - length);
     runtime->fds[i] = fd;
   }
-  if (strcmp(stamp, expected) != 0)
-    fail("%s was changed after it was unpacked; remove it", path);
   close(folder);
-  return 1;
+  if (strcmp(stamp, expected) == 0)
+    return 1;
+  // Copied, restored or changed since: ours all the same, so it is unpacked anew.
+  for (uint64_t i = 0; i < payload->trailer.entries; i++)
+    close(runtime->fds[i]);
+  discard_folder(parent, payload->id);
+  return 0;
 }
 
 struct unpacking {
@@ -207,23 +244,6 @@ static int write_stamp(const struct payload *payload, int folder) {
   return error;
 }
 
-/* Removes a folder of files in PARENT. */
-static void remove_folder(int parent, const char *name) {
-  int folder = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-  if (folder < 0)
-    return;
-  DIR *listing = fdopendir(folder);
-  if (listing == NULL) {
-    close(folder);
-    return;
-  }
-  for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-      unlinkat(folder, entry->d_name, 0);
-  closedir(listing);
-  unlinkat(parent, name, AT_REMOVEDIR);
-}
-
 /* Other versions' folders go: who still runs one has its files open. Unfinished ones of runs that
  * may go on stay an hour. */
 static void remove_others(const struct payload *payload, int parent) {
@@ -240,7 +260,7 @@ static void remove_others(const struct payload *payload, int parent) {
     if (unfinished && (fstatat(parent, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) != 0 ||
                        status.st_mtime + 3600 > time(NULL)))
       continue;
-    remove_folder(parent, entry->d_name);
+    discard_folder(parent, entry->d_name);
   }
   closedir(listing);
 }
@@ -248,12 +268,8 @@ static void remove_others(const struct payload *payload, int parent) {
 /* Unpacks into a folder of this run's own and gives it its name in one step. Returns 0 where
  * nothing can be written. */
 static int unpack(const struct payload *payload, int parent, const char *path) {
-  // Not by our pid: two containers that share the folder have the same ones.
   char name[64];
-  uint64_t random = 0;
-  if (getrandom(&random, sizeof(random), GRND_NONBLOCK) != sizeof(random))
-    random = (uint64_t)getpid() ^ (uint64_t)(uintptr_t)&random;
-  snprintf(name, sizeof(name), ".%s.%016llx", payload->id, (unsigned long long)random);
+  snprintf(name, sizeof(name), ".%s.%016llx", payload->id, random_bits());
   struct unpacking unpacking = {payload, -1, -1};
   int error = mkdirat(parent, name, 0700) != 0 ? errno : 0;
   if (error == 0) {
