@@ -20,7 +20,8 @@ static __always_inline void decide(struct http_connection_value *connection,
     return;
   if (known != 0 && known != 1 + CONNECTION_UNKNOWN)
     return;
-  if (known != 0)
+  /* It may have been counted for another: of a parent, or of a number before this one. */
+  if (known != 0 && process->connections[side * CONNECTION_KINDS + CONNECTION_UNKNOWN])
     __sync_fetch_and_add(&process->connections[side * CONNECTION_KINDS + CONNECTION_UNKNOWN], -1);
   connection->readability = 1 + readability;
   if (readability == CONNECTION_HTTP)
@@ -34,7 +35,12 @@ static __always_inline bool is_settled(struct http_connection_value *connection,
                                        const struct http_process_value *process) {
   switch (connection->readability) {
   case 1 + CONNECTION_HTTP:
-    return !process->counters[(connection->role - 1) & 1];
+    if (process->counters[(connection->role - 1) & 1])
+      return false;
+    /* What passes unseen makes the time of the last request that was seen worthless. */
+    connection->pending = 0;
+    connection->start_boot_ns = 0;
+    return true;
   case 1 + CONNECTION_HTTP2:
   case 1 + CONNECTION_TLS:
     return true;
@@ -139,7 +145,7 @@ static __always_inline void on_response(struct http_connection_value *connection
     connection->early_status = status;
     return;
   }
-  if (connection->start_boot_ns == 0)
+  if (connection->start_boot_ns == 0 || !find_place(connection->number))
     return;
   /* Several requests came in one read: only the first one's head was seen. */
   __sync_fetch_and_add(&process->pipelined, 1);

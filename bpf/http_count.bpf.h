@@ -187,15 +187,19 @@ static __always_inline void send_sample(const struct http_connection_value *conn
   bpf_ringbuf_submit(sample, BPF_RB_NO_WAKEUP);
 }
 
-/* Counts a request for whoever handled its head, and else for whoever is at it now. */
+/*
+ * Counts a request for whoever handled its head. One that is watched no longer, or under another
+ * number since, missed what came between: the time since that head is no request's.
+ */
 static __always_inline void count_ended(struct http_connection_value *connection,
                                         struct http_process_value *process,
                                         const struct message *message, __u32 status,
                                         __u64 latency_ns) {
   struct http_process_value *owner = find_place(connection->number);
 
-  if (owner)
-    process = owner;
+  if (!owner)
+    return;
+  process = owner;
   count_request(process->counters[(connection->role - 1) & 1], status, latency_ns);
   if (connection->sampled)
     send_sample(connection, process, message, status, latency_ns);

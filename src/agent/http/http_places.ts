@@ -34,6 +34,8 @@ export class HttpPlaces {
   readonly #memory: Uint32Array<ArrayBuffer>;
   readonly #freePlaces: number[] = [];
   readonly #freeCounters: number[] = [];
+  /** Counters of filters that are gone, which requests in flight may still name. */
+  readonly #outdatedCounters: number[] = [];
   readonly #places: number;
 
   constructor(programs: HttpPrograms) {
@@ -66,7 +68,7 @@ export class HttpPlaces {
 
   /** Counters of a role of a process, from now on. */
   openCounters(number: number, role: Role): CounterCursor | undefined {
-    const index = this.#freeCounters.pop();
+    const index = this.#takeCounters();
     if (index === undefined) return undefined;
     const cursor = new CounterCursor(this.#programs.counters, index);
     this.#set(number, offsets.counters + 4 * roleNumbers[role], index);
@@ -80,7 +82,7 @@ export class HttpPlaces {
 
   /** Counters of a URI filter in a role of a process, from now on. */
   openFilter(number: number, role: Role, filter: number): CounterCursor | undefined {
-    const index = this.#freeCounters.pop();
+    const index = this.#takeCounters();
     if (index === undefined) return undefined;
     const cursor = new CounterCursor(this.#programs.counters, index);
     const value = new Uint8Array(new Uint32Array([index]).buffer);
@@ -88,11 +90,10 @@ export class HttpPlaces {
     return cursor;
   }
 
-  /** Ends `openFilter`; call `outdateFilters` of the programs before the counters may be opened anew. */
+  /** Ends `openFilter`. */
   closeFilter(number: number, role: Role, filter: number, cursor: CounterCursor): void {
     this.#programs.object.map("filter_counters").delete(encodeFilterKey(number, role, filter));
-    this.#programs.outdateFilters();
-    this.#freeCounters.push(cursor.index);
+    this.#outdatedCounters.push(cursor.index);
   }
 
   /** Says whether the targets of a process's requests are matched with the filters at all. */
@@ -124,6 +125,15 @@ export class HttpPlaces {
       lostSamples: get(offsets.lost_samples),
       lostChildren: get(offsets.lost_children),
     };
+  }
+
+  /** Uses counters of filters anew only when there are no others: requests in flight then lose all their filters. */
+  #takeCounters(): number | undefined {
+    if (this.#freeCounters.length === 0 && this.#outdatedCounters.length > 0) {
+      this.#programs.outdateFilters();
+      this.#freeCounters.push(...this.#outdatedCounters.splice(0));
+    }
+    return this.#freeCounters.pop();
   }
 
   #base(number: number): number {
