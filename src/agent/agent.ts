@@ -161,8 +161,10 @@ export class Agent {
   /** HTTP of the slots after `fromSecond`, up to and with `second`. */
   #reportTraffic(fromSecond: number, second: number, atBootNs: number): void {
     const startUnixMs = this.#unixMs((fromSecond + 1) * 1e9);
-    const value = takeHttpTraffic(this.#parts.http, { startUnixMs, seconds: second - fromSecond, atBootNs });
-    if (value !== undefined) void this.#parts.emit({ case: "http", value });
+    const span = { startUnixMs, seconds: second - fromSecond, atBootNs };
+    for (const value of takeHttpTraffic(this.#parts.http, span)) {
+      void this.#parts.emit({ case: "http", value });
+    }
   }
 
   #makeStatus(atBootNs: number): AgentStatus {

@@ -119,10 +119,11 @@ export class Pipeline {
   refusals(): PartRefusal[] {
     const limits = new Map<string, PartRefusal>();
     for (const { policy, ruleIndex, reason } of [...this.#windowRefusals.values()].flat()) {
-      limits.set(`${policy} ${ruleIndex}`, { policy, path: `rules[${ruleIndex}]`, reason });
+      const path = `rules[${ruleIndex}]`;
+      limits.set(`${policy} ${path}`, { policy, path, reason });
     }
-    for (const { policy, ruleIndex, reason } of this.#httpFaults()) {
-      limits.set(`${policy} ${ruleIndex}`, { policy, path: `rules[${ruleIndex}]`, reason });
+    for (const { policy, path, reason } of this.#httpFaults()) {
+      limits.set(`${policy} ${path}`, { policy, path, reason });
     }
     const targets = this.#matcher.refusals().map(({ policy, reason }) => ({
       policy,
@@ -132,12 +133,16 @@ export class Pipeline {
     return [...this.#options.book.refusals, ...targets, ...limits.values()];
   }
 
-  *#httpFaults(): Generator<{ policy: string; ruleIndex: number; reason: string }> {
+  *#httpFaults(): Generator<PartRefusal> {
+    const { http } = this.#options;
     for (const processId of this.#watched.keys()) {
       for (const { policy, rule, ruleIndex, window } of this.windows.rulesOf(processId)) {
         if (!metrics[rule.metric].http) continue;
-        const reason = this.#options.http.fault(processId, window);
-        if (reason !== undefined) yield { policy, ruleIndex, reason };
+        const path = `rules[${ruleIndex}]`;
+        const reason = http.fault(processId, window);
+        if (reason !== undefined) yield { policy, path, reason };
+        const pending = http.pendingFault(processId, rule);
+        if (pending !== undefined) yield { policy, path: `${path}.include_pending`, reason: pending };
       }
     }
   }

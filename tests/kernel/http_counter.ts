@@ -86,7 +86,7 @@ export class HttpCounter implements AsyncDisposable {
 
   /** Requests in flight on a process's sockets. */
   pending(pid: number): readonly PendingRequest[] {
-    return this.#pending.read(pid).get(this.number) ?? [];
+    return this.#pending.read(pid, true).get(this.number) ?? [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -73,7 +73,7 @@ Deno.test("HttpMonitor fills the windows of every kind of rule with what the cli
     monitor.read({ second: 101, coveredSeconds: 1, atBootNs: bootNs() });
     assert.equal(rate[0]!.window.slots(101, 1)[0]!.state, "empty");
 
-    const traffic = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 10, atBootNs: bootNs() });
+    const [traffic] = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 10, atBootNs: bootNs() });
     const [process] = traffic!.processes;
     assert.deepEqual([process!.requests, process!.errors4xx, process!.errors5xx, process!.sampled], [
       23n,
@@ -146,5 +146,99 @@ Deno.test("a forked child counts as its parent until it has a place of its own o
     monitor.read({ second: 2, coveredSeconds: 1, atBootNs: bootNs() });
     assert.equal(parent[0]!.window.slots(2, 1)[0]!.value, 7);
     monitor.leave(`boot-${server.pid}`);
+    await monitor.close();
+  }));
+
+Deno.test("a request that another process's end or a pause of the watch falls into is counted right or not at all", () =>
+  withoutLeaks(libbpf, async () => {
+    await using server = await startPython("thread");
+    await using other = await startPython("thread");
+    const monitor = new HttpMonitor({ open: openPrograms, logger: silentLogger });
+    const [paths, others] = [windowsOf, windowsOf].map((make) =>
+      make("http_avg_response_time", { uri: { prefixes: ["/delay"] } })
+    ) as [SeriesWindow[], SeriesWindow[]];
+    const all = windowsOf("http_avg_response_time");
+    monitor.follow(makeLive(server.pid), [...paths, ...all]);
+    monitor.follow(makeLive(other.pid), others);
+    assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
+    const read = (second: number) => {
+      monitor.read({ second, coveredSeconds: 1, atBootNs: bootNs() });
+      return [paths, all].map(([series]) => series!.window.slots(second, 1)[0]!);
+    };
+    read(1);
+    using client = await RawConnection.open(server.port);
+    await client.send(getRequest("/delay/200"));
+    await sleep(50);
+    monitor.leave(`boot-${other.pid}`);
+    await client.receive();
+    assert.deepEqual(read(2).map(({ counts }) => counts?.requests), [1, 1]);
+
+    // The request is read while nobody watches: its response must not be timed from the one before.
+    monitor.follow(makeLive(other.pid), others);
+    monitor.leave(`boot-${server.pid}`);
+    await sleep(500);
+    await client.send(getRequest("/delay/200"));
+    await sleep(50);
+    monitor.follow(makeLive(server.pid), [...paths, ...all]);
+    await client.receive();
+    assert.deepEqual(read(3).map(({ state }) => state), ["empty", "empty"]);
+    await client.get("/delay/20");
+    for (const { value, counts } of read(4)) {
+      assert.equal(counts?.requests, 1);
+      assert.ok(value >= 20 && value < 400, `${value}`);
+    }
+    for (const { pid } of [server, other]) monitor.leave(`boot-${pid}`);
+    await monitor.close();
+  }));
+
+Deno.test("HttpMonitor says of which processes it cannot see the requests in flight, and lets those that are judged go first", () =>
+  withoutLeaks(libbpf, async () => {
+    const sleepers = Array.from({ length: 263 }, () => new Deno.Command("sleep", { args: ["600"] }).spawn());
+    try {
+      const monitor = new HttpMonitor({ open: openPrograms, logger: silentLogger });
+      const judged = { includePending: true, threshold: 100 };
+      const [hung, plain] = [windowsOf("http_p95_response_time", judged), windowsOf("http_request_rate")];
+      const follow = (children: Deno.ChildProcess[], series: SeriesWindow[]) => {
+        for (const { pid } of children) monitor.follow(makeLive(pid), series);
+      };
+      follow(sleepers.slice(0, 256), plain);
+      assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
+      monitor.readAllPending();
+      follow(sleepers.slice(0, 7), hung);
+      follow(sleepers.slice(256), hung);
+      const refused = () =>
+        sleepers.filter(({ pid }) => monitor.pendingFault(`boot-${pid}`, hung[0]!.rule) !== undefined).length;
+      monitor.read({ second: 1, coveredSeconds: 1, atBootNs: bootNs() });
+      assert.equal(refused(), 0);
+      follow(sleepers, hung);
+      monitor.read({ second: 2, coveredSeconds: 1, atBootNs: bootNs() });
+      assert.equal(refused(), 7);
+      const faults = sleepers.map(({ pid }) => monitor.pendingFault(`boot-${pid}`, hung[0]!.rule));
+      assert.match(faults.find((fault) => fault !== undefined)!, /of 256 processes on this host already/);
+      for (const { pid } of sleepers) monitor.leave(`boot-${pid}`);
+      await monitor.close();
+    } finally {
+      for (const child of sleepers) child.kill("SIGKILL");
+      for (const child of sleepers) await child.status;
+    }
+  }));
+
+Deno.test("HttpMonitor refuses a process when the watched ones' children fill the map, and goes on", () =>
+  withoutLeaks(libbpf, async () => {
+    const monitor = new HttpMonitor({
+      open: async () => {
+        const programs = await openPrograms();
+        // As 8,192 children would.
+        for (let tgid = 0; tgid < 8192; tgid++) programs.watch(4_000_000 + tgid, 1);
+        return programs;
+      },
+      logger: silentLogger,
+    });
+    const [series] = windowsOf("http_request_rate");
+    monitor.follow(makeLive(1), [series!]);
+    assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
+    assert.match(monitor.fault("boot-1", series!.window)!, /8,192 processes and children/);
+    monitor.read({ second: 1, coveredSeconds: 1, atBootNs: bootNs() });
+    monitor.leave("boot-1");
     await monitor.close();
   }));

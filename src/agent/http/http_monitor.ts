@@ -1,3 +1,4 @@
+import { BpfError } from "../../../lib/bpf/error.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { Rule } from "../../model/policy.ts";
 import type { LiveProcess } from "../discovery.ts";
@@ -15,6 +16,8 @@ import { TlsMonitor } from "../tls/tls_monitor.ts";
 /** Requests of all processes that are looked at in a second. */
 const samplesPerSecond = 1024;
 const leastSamples = 16;
+const tooManyChildren =
+  "HTTP of 8,192 processes and children of theirs is watched on this host already; let fewer processes match";
 /** Time of a tick for matching samples with regular expressions. */
 const matchBudgetMs = 10;
 
@@ -114,6 +117,13 @@ export class HttpMonitor {
       this.#followed.get(processId)?.http.faults.get(window);
   }
 
+  /** Why a rule that judges requests in flight of a process does not see them, undefined when it does. */
+  pendingFault(processId: string, rule: Rule): string | undefined {
+    const followed = this.#followed.get(processId);
+    if (!rule.includePending || followed === undefined) return undefined;
+    return this.#loaded?.pending.refusal(followed.live.process.pid);
+  }
+
   /** Why TLS connections of a process are not read, or what that costs; `""` when there is nothing to say. */
   tlsReason(processId: string): string {
     const wanted = this.#wanted.get(processId);
@@ -177,9 +187,9 @@ export class HttpMonitor {
   #readPending({ pending, programs }: Loaded, wanted: (process: FollowedProcess) => boolean): void {
     const all = [...this.#followed.values()].filter(wanted);
     for (const process of all) process.pending = [];
-    for (const { live } of all) {
+    for (const { live, http } of all) {
       // A child that is younger may hold what its parent began to handle.
-      for (const [number, list] of pending.read(live.process.pid)) {
+      for (const [number, list] of pending.read(live.process.pid, http.judgesPending)) {
         const owner = this.#byNumber.get(number);
         if (owner !== undefined) owner.pending = [...owner.pending, ...list];
       }
@@ -208,11 +218,19 @@ export class HttpMonitor {
         this.#refused.set(id, "HTTP of 4,096 processes is watched on this host already");
         return;
       }
-      followed = { live: wanted.live, http: new HttpProcess(number, places, filters), pending: [] };
+      const http = new HttpProcess(number, places, filters);
+      http.setSeries(wanted.series);
+      try {
+        programs.watch(wanted.live.row.tgid, number);
+      } catch (error) {
+        http.close();
+        if (!(error instanceof BpfError)) throw error;
+        this.#refused.set(id, tooManyChildren);
+        return;
+      }
+      followed = { live: wanted.live, http, pending: [] };
       this.#followed.set(id, followed);
       this.#byNumber.set(number, followed);
-      followed.http.setSeries(wanted.series);
-      programs.watch(wanted.live.row.tgid, number);
     } else followed.http.setSeries(wanted.series);
     places.setTls(followed.http.number, wanted.tls);
     if (wanted.tls) tls?.follow(id, wanted.live.process.pid);

@@ -9,17 +9,20 @@ import type { FollowedProcess, HttpMonitor } from "./http_monitor.ts";
 import { type PlaceCounts, roleNumbers } from "./http_places.ts";
 import type { HttpRole } from "./http_role.ts";
 
+/** Of one record: 65 paths of 128 bytes that are no UTF-8 make 28 KB, and a record of 3 MiB is the most that is sent. */
+const processesOfRecord = 64;
+
 /**
- * Makes the record of what all processes' HTTP was since the last one; undefined when there was none.
+ * Makes the records of what all processes' HTTP was since the last ones, at most 64 processes each; none when there was none.
  *
  * @param startUnixMs Wall clock of the start of the first of the `seconds`.
  */
 export function takeHttpTraffic(
   monitor: HttpMonitor,
   span: { startUnixMs: number; seconds: number; atBootNs: number },
-): HttpTraffic | undefined {
+): HttpTraffic[] {
   const { places } = monitor;
-  if (places === undefined) return undefined;
+  if (places === undefined) return [];
   monitor.readAllPending();
   const processes: ProcessHttp[] = [];
   for (const followed of monitor.followed) {
@@ -32,12 +35,13 @@ export function takeHttpTraffic(
       if (requests > 0n || inFlight > 0 || known) processes.push(process);
     }
   }
-  if (processes.length === 0) return undefined;
-  return create(HttpTrafficSchema, {
-    startUnixMs: BigInt(Math.round(span.startUnixMs)),
-    seconds: span.seconds,
-    processes,
-  });
+  const startUnixMs = BigInt(Math.round(span.startUnixMs));
+  const records: HttpTraffic[] = [];
+  for (let from = 0; from < processes.length; from += processesOfRecord) {
+    const part = processes.slice(from, from + processesOfRecord);
+    records.push(create(HttpTrafficSchema, { startUnixMs, seconds: span.seconds, processes: part }));
+  }
+  return records;
 }
 
 function takeProcess(

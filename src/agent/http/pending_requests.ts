@@ -24,15 +24,24 @@ const restFactor = 50;
 /** Most processes whose requests in flight are read: each holds an fd. */
 export const maxPendingProcesses = 256;
 
+interface OpenProcess {
+  readonly link: Link;
+  readonly iterator: BpfIterator;
+  notBeforeMs: number;
+  judged: boolean;
+}
+
 /**
  * Reads which requests are in flight in a process.
  *
  * Source: an iterator over the process's open files, so that what was closed is not listed; 1 to 3 µs a file.
- * Limits: 4,096 requests a reading, 256 processes; one with many open files is not read every second.
+ * Limits: 4,096 requests a reading, 256 processes, those that a rule judges before others; one with many open files is not
+ * read every second.
  */
 export class PendingRequests {
   readonly #programs: HttpPrograms;
-  readonly #links = new Map<number, { link: Link; iterator: BpfIterator; notBeforeMs: number }>();
+  readonly #links = new Map<number, OpenProcess>();
+  readonly #refused = new Map<number, string>();
 
   constructor(programs: HttpPrograms) {
     this.#programs = programs;
@@ -41,14 +50,17 @@ export class PendingRequests {
   /**
    * Returns the requests in flight on the sockets of a process, by the number of the process that began to handle them;
    * none once it has ended, beyond the limit of processes, and while a costly reading is not to be repeated.
+   *
+   * @param judged Whether a rule judges them: {@linkcode PendingRequests.refusal} then says why they are not read.
    */
-  read(pid: number): Map<number, PendingRequest[]> {
+  read(pid: number, judged: boolean): Map<number, PendingRequest[]> {
     const found = new Map<number, PendingRequest[]>();
-    const open = this.#open(pid);
+    const open = this.#open(pid, judged);
     const startMs = performance.now();
     if (open === undefined || startMs < open.notBeforeMs) return found;
+    open.judged = judged;
     this.#programs.setPendingRoom(room);
-    const records = open.iterator.read();
+    const records = readRecords(open.iterator);
     const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
     const seen = new Set<number>();
     for (let at = 0; at + size <= records.length; at += size) {
@@ -67,8 +79,14 @@ export class PendingRequests {
     return found;
   }
 
+  /** Why the requests in flight of a judged process are not read, undefined when they are. */
+  refusal(pid: number): string | undefined {
+    return this.#refused.get(pid);
+  }
+
   /** Frees what was kept for a process. */
   forget(pid: number): void {
+    this.#refused.delete(pid);
     const open = this.#links.get(pid);
     this.#links.delete(pid);
     void open?.link.close();
@@ -80,18 +98,41 @@ export class PendingRequests {
     for (const { link } of open) await link.close();
   }
 
-  #open(pid: number) {
+  #open(pid: number, judged: boolean): OpenProcess | undefined {
     const known = this.#links.get(pid);
-    if (known !== undefined || this.#links.size >= maxPendingProcesses) return known;
+    if (known !== undefined) return known;
+    if (this.#links.size >= maxPendingProcesses) {
+      const other = judged ? [...this.#links].find(([, open]) => !open.judged) : undefined;
+      if (other === undefined) {
+        if (judged) this.#refused.set(pid, tooManyProcesses);
+        return undefined;
+      }
+      this.forget(other[0]);
+    }
+    this.#refused.delete(pid);
     try {
       const link = attachToProcess(this.#programs.pendingProgram, pid);
-      const open = { link, iterator: new BpfIterator(link), notBeforeMs: 0 };
+      const open = { link, iterator: new BpfIterator(link), notBeforeMs: 0, judged };
       this.#links.set(pid, open);
       return open;
     } catch (error) {
-      if (error instanceof BpfError) return undefined;
-      throw error;
+      if (!(error instanceof BpfError)) throw error;
+      if (judged) this.#refused.set(pid, `requests in flight cannot be read: ${error.message}`);
+      return undefined;
     }
+  }
+}
+
+const tooManyProcesses =
+  `requests in flight are read of ${maxPendingProcesses} processes on this host already; let fewer processes match`;
+
+/** What the iterator wrote; nothing where there is no fd left to read it by, as before the next second's. */
+function readRecords(iterator: BpfIterator): Uint8Array<ArrayBuffer> {
+  try {
+    return iterator.read();
+  } catch (error) {
+    if (error instanceof BpfError) return new Uint8Array();
+    throw error;
   }
 }
 
