@@ -21,6 +21,7 @@ export class CounterCursor {
   #sumBefore: bigint;
   #errors4xxBefore: number;
   #errors5xxBefore: number;
+  #late = false;
 
   /** What the block holds already is left out. */
   constructor(memory: ArrayBuffer, index: number) {
@@ -39,7 +40,9 @@ export class CounterCursor {
   /** Returns what was added since the last call, undefined when no request ended. The object is reused by the next call. */
   read(): HttpInterval | undefined {
     const sum = this.#longs[offsets.sum_ns / 8]!;
-    if (sum === this.#sumBefore) return undefined;
+    // The kernel adds to a bucket last: that of a request whose time was there already may have come since.
+    if (sum === this.#sumBefore && !this.#late) return undefined;
+    this.#late = sum !== this.#sumBefore;
     const interval = this.#interval;
     interval.requests = 0;
     for (let bucket = 0; bucket < latencyBuckets; bucket++) {
@@ -49,6 +52,7 @@ export class CounterCursor {
       interval.buckets[bucket] = added;
       interval.requests += added;
     }
+    if (interval.requests === 0) return undefined;
     const errors4xx = this.#words[offsets.errors_4xx / 4]!;
     const errors5xx = this.#words[offsets.errors_5xx / 4]!;
     interval.errors4xx = (errors4xx - this.#errors4xxBefore) >>> 0;
