@@ -55,7 +55,8 @@ Deno.test("HttpMonitor reads the TLS of a process whose policy allows it, also i
     monitor.read({ second: 100, coveredSeconds: 1, atBootNs: bootNs() });
     assert.deepEqual(rate[0]!.window.slots(100, 1)[0]!.counts, { requests: 23, errors: 22, pending: 0 });
     assert.deepEqual(hung[0]!.window.slots(100, 1)[0]!.counts, { requests: 0, errors: 0, pending: 1 });
-    const [process] = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })!.processes;
+    const [process] =
+      takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })[0]!.processes;
     const { connections, tlsReason, inFlight } = process!;
     assert.deepEqual([connections?.http, connections?.tlsRead, connections?.tls], [2n, 2n, 0n]);
     assert.deepEqual([tlsReason, inFlight], ["", 1]);
@@ -71,7 +72,8 @@ Deno.test("HttpMonitor reads the TLS of a process whose policy allows it, also i
     await runCurl("-k", `${url}/status/500`);
     monitor.read({ second: 101, coveredSeconds: 1, atBootNs: bootNs() });
     assert.equal(rate[0]!.window.slots(101, 1)[0]!.state, "empty");
-    const [later] = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })!.processes;
+    const [later] =
+      takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })[0]!.processes;
     assert.deepEqual([later!.connections?.tls, later!.tlsReason], [
       1n,
       "no policy with tls: true matches it",
@@ -103,7 +105,7 @@ Deno.test("HttpMonitor says why the TLS of Go is not read, and finds a library t
       /^it uses Go's crypto\/tls; OpenSSL 1\.1\.1 and 3 are read$/,
     );
     await runCurl("-k", "--http1.1", ...Array.from({ length: 3 }, () => `https://127.0.0.1:${go.port}/`));
-    const { processes } = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })!;
+    const { processes } = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })[0]!;
     const [process] = processes.filter(({ processId }) => processId === `boot-${go.pid}`);
     assert.deepEqual([process!.requests, process!.connections?.tls], [0n, 1n]);
     assert.match(process!.tlsReason, /Go/);
