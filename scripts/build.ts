@@ -1,14 +1,16 @@
 /**
- * `deno task build`: makes dist/stakeout, one file that needs nothing on a host but a Linux kernel. With `--help` the options.
+ * `deno task build`: makes dist/stakeout, one file that needs nothing on a host but a Linux kernel, and beside it what users need
+ * to pass it on (scripts/sbom.ts). With `--help` the options.
  */
 import { parseArgs } from "node:util";
 import { repositoryRoot } from "./command.ts";
-import { makeArchive } from "./executable/archive.ts";
+import { demangler, makeArchive } from "./executable/archive.ts";
 import { describeBuild } from "./executable/build_info.ts";
 import { bundleProgram } from "./executable/bundle.ts";
 import { writeCompiled } from "./executable/compiled.ts";
-import { writeSelfExtracting } from "./executable/self_extracting.ts";
-import { hashFile, writeSupplyChain } from "./executable/supply_chain.ts";
+import { loaderChange, writeSelfExtracting } from "./executable/self_extracting.ts";
+import { type BuildInputs, writeSupplyChain } from "./sbom.ts";
+import { hashFile } from "./supply_chain/part.ts";
 
 const usage =
   `usage: deno task build [--runtime=auto|denort|deno] [--compiler=DENO] [--output=FILE] [--verify]
@@ -24,20 +26,23 @@ const pinnedDeno = `${repositoryRoot}/.tools/node_modules/@deno/linux-x64-glibc/
 const { runtime, compiler, output, verify } = readOptions();
 
 await Deno.mkdir(output.slice(0, output.lastIndexOf("/")), { recursive: true });
-const way = await build(output);
-const hash = await hashFile(output);
+const { way, inputs } = await build(output);
+const hash = (await hashFile(output)).hex;
 if (verify) {
   await build(`${output}.again`);
-  const again = await hashFile(`${output}.again`);
+  const again = (await hashFile(`${output}.again`)).hex;
   await Deno.remove(`${output}.again`);
   if (again !== hash) fail(`two builds differ: ${hash} and ${again}`);
 }
-await writeSupplyChain(output, (await describeBuild("deno")).commit);
+await writeSupplyChain(output, inputs).catch((error) =>
+  fail(`${output} is built, but what goes with it cannot be written: ${error.message}`)
+);
 const megabytes = ((await Deno.stat(output)).size / 1e6).toFixed(1);
 say(`${output}: ${megabytes} MB, ${way}, sha256 ${hash}${verify ? ", the same when built again" : ""}`);
 
-async function build(target: string): Promise<string> {
-  const { start, program } = await bundleProgram();
+async function build(target: string): Promise<{ way: string; inputs: BuildInputs }> {
+  const { start, program, modules: bundled } = await bundleProgram();
+  const modules = [...bundled, demangler];
   // Written beside it and renamed: a program that runs keeps its file.
   const fresh = `${target}.new`;
   if (runtime !== "deno") {
@@ -46,7 +51,8 @@ async function build(target: string): Promise<string> {
     const problem = await writeCompiled(fresh, { deno, start, archive });
     if (problem === undefined) {
       await Deno.rename(fresh, target);
-      return "by deno compile";
+      const baseRuntime = await readRuntimeVersion(target);
+      return { way: "by deno compile", inputs: { modules, hostFiles: [], changes: [], baseRuntime } };
     }
     if (runtime === "denort" || Deno.env.has("DENORT_BIN")) {
       fail(
@@ -56,9 +62,17 @@ async function build(target: string): Promise<string> {
     say(`deno compile has no base runtime here (${problem}): taking the self-extracting way`);
   }
   const archive = await makeArchive(program, await describeBuild("deno"));
-  await writeSelfExtracting(fresh, { deno: pinnedDeno, start, archive });
+  const hostFiles = await writeSelfExtracting(fresh, { deno: pinnedDeno, start, archive });
   await Deno.rename(fresh, target);
-  return "self-extracting";
+  const inputs = { modules, hostFiles, changes: [loaderChange], baseRuntime: undefined };
+  return { way: "self-extracting", inputs };
+}
+
+/** The base runtime may be another release than the Deno that compiled: the executable itself knows. */
+async function readRuntimeVersion(executable: string): Promise<string> {
+  const { stdout } = await new Deno.Command(executable, { args: ["version", "--json"], stdin: "null" })
+    .output();
+  return JSON.parse(new TextDecoder().decode(stdout)).deno;
 }
 
 function readOptions() {

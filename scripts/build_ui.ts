@@ -1,6 +1,6 @@
 /**
  * Bundles the web UI into build/ui: index.html, which names app-HASH.js and app-HASH.css, and favicon.svg. The same
- * sources give the same bytes; files of earlier builds are removed.
+ * sources give the same bytes; files of earlier builds are removed. build/inputs/ui lists what was bundled.
  */
 import * as esbuild from "esbuild";
 import { repositoryRoot } from "./command.ts";
@@ -8,7 +8,7 @@ import { repositoryRoot } from "./command.ts";
 const source = `${repositoryRoot}/src/ui`;
 const target = `${repositoryRoot}/build/ui`;
 
-const { outputFiles } = await esbuild.build({
+const { outputFiles, metafile } = await esbuild.build({
   absWorkingDir: repositoryRoot,
   entryPoints: [{ in: `${source}/main.tsx`, out: "app" }, { in: `${source}/app.css`, out: "app" }],
   outdir: target,
@@ -16,6 +16,7 @@ const { outputFiles } = await esbuild.build({
   bundle: true,
   minify: true,
   write: false,
+  metafile: true,
   format: "esm",
   platform: "browser",
   target: ["chrome123", "firefox128", "safari17.5"],
@@ -38,3 +39,6 @@ for (const [name, bytes] of assets) await Deno.writeFile(`${target}/${name}`, by
 for await (const { name } of Deno.readDir(target)) {
   if (!assets.has(name)) await Deno.remove(`${target}/${name}`);
 }
+
+await Deno.mkdir(`${repositoryRoot}/build/inputs`, { recursive: true });
+await Deno.writeTextFile(`${repositoryRoot}/build/inputs/ui`, Object.keys(metafile.inputs).sort().join("\n"));

@@ -3,6 +3,9 @@ import type { BuildInfo } from "../../src/model/build_info.ts";
 import { repositoryRoot } from "../command.ts";
 import { listFiles } from "../files.ts";
 
+/** The one file of a package that is packed as it is. */
+export const demangler = "node_modules/gecko-profiler-demangle/index_bg.wasm";
+
 /**
  * The archive that `src/packed/built_file.ts` reads.
  *
@@ -22,8 +25,7 @@ export async function makeArchive(program: Uint8Array, buildInfo: BuildInfo): Pr
   for (const path of built) {
     files.set(path.slice("build/".length), await Deno.readFile(`${repositoryRoot}/${path}`));
   }
-  const wasm = "node_modules/gecko-profiler-demangle/index_bg.wasm";
-  files.set("demangle.wasm", await Deno.readFile(`${repositoryRoot}/${wasm}`));
+  files.set("demangle.wasm", await Deno.readFile(`${repositoryRoot}/${demangler}`));
 
   const index: Record<string, [number, number]> = {};
   let offset = 0;

@@ -29,6 +29,8 @@ export interface Program {
   readonly start: Uint8Array;
   /** Main thread and workers, the body of a function of `require`. */
   readonly program: Uint8Array;
+  /** Paths, from the repository's root, of what was bundled. */
+  readonly modules: readonly string[];
 }
 
 /** Bundles the program. */
@@ -36,20 +38,21 @@ export async function bundleProgram(): Promise<Program> {
   const start = await bundle("src/packed/start.ts", "esm");
   const program = await bundle("src/packed/main.ts", "cjs", Object.keys(substitutes));
   await esbuild.stop();
-  return { start, program };
+  return { start: start.bytes, program: program.bytes, modules: [...start.modules, ...program.modules] };
 }
 
 async function bundle(
   entryPoint: string,
   format: "esm" | "cjs",
   needed: readonly string[] = [],
-): Promise<Uint8Array> {
+): Promise<{ bytes: Uint8Array; modules: string[] }> {
   const used = new Set<string>();
-  const { outputFiles } = await esbuild.build({
+  const { outputFiles, metafile } = await esbuild.build({
     absWorkingDir: repositoryRoot,
     entryPoints: [entryPoint],
     bundle: true,
     write: false,
+    metafile: true,
     format,
     platform: "neutral",
     mainFields: ["module", "main"],
@@ -78,5 +81,5 @@ async function bundle(
   if (unused.length > 0) {
     throw new Error(`Nothing imports ${unused.join(", ")}; mend the list of substitutes`);
   }
-  return outputFiles[0]!.contents;
+  return { bytes: outputFiles[0]!.contents, modules: Object.keys(metafile.inputs) };
 }

@@ -6,7 +6,7 @@ import { executable, run } from "./executable.ts";
 
 const build = [`${repositoryRoot}/scripts/deno`, "run", "-A", `${repositoryRoot}/scripts/build.ts`];
 
-Deno.test("build makes the same bytes again, under 45 MB, and says by which way", async () => {
+Deno.test("build makes the same bytes again, as does what goes with them, under 45 MB, and says by which way", async () => {
   await using folder = await makeTestFolder("build");
   const output = `${folder.path}/stakeout`;
   const { code, errors } = await run([...build, "--runtime=deno", `--output=${output}`, "--verify"]);
@@ -22,6 +22,12 @@ Deno.test("build makes the same bytes again, under 45 MB, and says by which way"
     "stakeout",
     "stakeout.cdx.json",
   ]);
+  for (const name of ["NOTICE", "SHA256SUMS", "stakeout.cdx.json"]) {
+    const [one, other] = [folder.path, `${repositoryRoot}/dist`].map((path) =>
+      Deno.readTextFileSync(`${path}/${name}`)
+    );
+    assert.equal(one, other, name);
+  }
 });
 
 testAsRoot(
