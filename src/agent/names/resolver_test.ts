@@ -146,6 +146,7 @@ Deno.test("resolve() keeps the names when the child dies of lines, and asks for 
       const frame = [0, 0, 1, 0, 1, 0, 0];
       const named = { type: "resolved", strings: ["leaf", ""], stacks: [frame], addresses: ["7"], wanted: [] };
       const say = (message) => Deno.stdout.writeSync(encodeMessage(message));
+      say({ type: "ready" });
       for await (const piece of Deno.stdin.readable) {
         for (const { type } of decoder.push(piece)) {
           Deno.writeTextFileSync("${folder}/asked", type + "\\n", { append: true });
