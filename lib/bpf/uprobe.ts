@@ -50,7 +50,9 @@ export function missingUprobes(libbpf: Libbpf): NotSupportedError | undefined {
     encodeCString("bpf_uprobe_multi_link_attach"),
     BPF_TRACE_FENTRY,
   );
-  return id > 0 ? undefined : new NotSupportedError("uprobe_multi", "Linux 6.6 with CONFIG_UPROBES");
+  return id > 0 ? undefined : new NotSupportedError("uprobe_multi", "Linux 6.6 with CONFIG_UPROBES", {
+    fix: "run Linux 6.6 or newer where encrypted HTTP matters",
+  });
 }
 
 /**

@@ -42,5 +42,6 @@ Deno.test("what is missing is named when a right is missing", () =>
       `features: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
       `process: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
       `on_cpu: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
+      `tls: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
     ]);
   }));

@@ -19,6 +19,8 @@ const names = [
   "clock",
   ...five.map(capabilityName),
 ];
+/** What is amiss where no BPF program can be loaded. */
+const noHook = ["task iterator missing", "CPU sampling limited", "HTTP limited", "TLS limited"];
 
 function capabilityName(short: string): string {
   return `CAP_${short.toUpperCase()}`;
@@ -59,7 +61,16 @@ testAsRoot(
     const lines = stdout.trimEnd().split("\n");
     assert.deepEqual(lines.filter((line) => !line.startsWith("ok ")), []);
     for (
-      const name of [...names, "task iterator", "CPU sampling", "kernel symbols", "state folder", "backend"]
+      const name of [
+        ...names,
+        "task iterator",
+        "CPU sampling",
+        "HTTP",
+        "TLS",
+        "kernel symbols",
+        "state folder",
+        "backend",
+      ]
     ) {
       assert.equal(
         lines.filter((line) => line.startsWith(`${"ok".padEnd(8)} ${name.padEnd(20)} `)).length,
@@ -75,8 +86,8 @@ testAsRoot(
   async () => {
     await using folder = await makeTestFolder("doctor");
     const expected: Record<string, { code: number; faults: string[] }> = {
-      bpf: { code: 3, faults: ["CAP_BPF missing", "task iterator missing", "CPU sampling limited"] },
-      perfmon: { code: 3, faults: ["CAP_PERFMON missing", "task iterator missing", "CPU sampling limited"] },
+      bpf: { code: 3, faults: ["CAP_BPF missing", ...noHook] },
+      perfmon: { code: 3, faults: ["CAP_PERFMON missing", ...noHook] },
       sys_ptrace: { code: 0, faults: ["CAP_SYS_PTRACE limited"] },
       dac_read_search: { code: 0, faults: ["CAP_DAC_READ_SEARCH limited"] },
       syslog: { code: 0, faults: ["CAP_SYSLOG limited", "kernel symbols limited"] },
@@ -136,19 +147,12 @@ testAsRoot(
       ] as const
     ) {
       const diagnosis = await diagnose(folder.path, hosts.withoutBpf(denial));
-      assert.deepEqual([diagnosis.code, diagnosis.faults], [3, [
-        "task iterator missing",
-        "CPU sampling limited",
-      ]]);
+      assert.deepEqual([diagnosis.code, diagnosis.faults], [3, noHook]);
       assert.match(find(diagnosis, "task iterator").message, message);
       assert.match(find(diagnosis, "task iterator").fix, fix);
     }
     const hidden = await diagnose(folder.path, hosts.withoutBtf);
-    assert.deepEqual([hidden.code, hidden.faults], [3, [
-      "BTF missing",
-      "task iterator missing",
-      "CPU sampling limited",
-    ]]);
+    assert.deepEqual([hidden.code, hidden.faults], [3, ["BTF missing", ...noHook]]);
     assert.match(
       find(hidden, "task iterator").message,
       /^needs \/sys\/kernel\/btf\/vmlinux \(CONFIG_DEBUG_INFO_BTF\): /,

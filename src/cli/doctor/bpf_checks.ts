@@ -8,14 +8,17 @@ import { HttpPrograms } from "../../agent/http/http_programs.ts";
 import { builtFilePath, readBuiltFile } from "../built_file.ts";
 import { type Check, passCheck } from "./check.ts";
 
-interface Hook {
+interface Need {
   name: string;
-  object: string;
-  /** Puts the object's program where the agent would. */
-  attach(object: BpfObject): Link;
   level: "limited" | "missing";
   /** What does not work without it. */
   without: string;
+}
+
+interface Hook extends Need {
+  object: string;
+  /** Puts the object's program where the agent would. */
+  attach(object: BpfObject): Link;
 }
 
 const frequencyHz = 1;
@@ -37,51 +40,52 @@ const hooks: readonly Hook[] = [
   },
 ];
 
+const http: Need = { name: "HTTP", level: "limited", without: "no HTTP rule can be judged" };
+const tls: Need = {
+  name: "TLS",
+  level: "limited",
+  without: "what policies with tls: true ask for is not read",
+};
+const slowHttp: Check = {
+  name: http.name,
+  level: "limited",
+  message: "the kernel has no socket events: HTTP rules slow every system call of the host by about 90 ns",
+  fix: "use Linux 6.3 or newer where HTTP rules matter",
+};
+
 /** Loads every BPF program of this build, puts it on its hook for a moment, and takes it off again. */
 export async function checkBpf(): Promise<Check[]> {
   let libbpf: Libbpf;
   try {
     libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   } catch (error) {
-    return hooks.map((hook) => failCheck(hook, error));
+    return [...hooks, http, tls].map((hook) => failCheck(hook, error));
   }
-  const checks: Check[] = [];
-  for (const hook of hooks) checks.push(await tryHook(libbpf, hook));
-  return [...checks, await tryHttp(libbpf), checkTls(libbpf)];
+  // At once: each is verified on a thread of its own.
+  const checks = await Promise.all([...hooks.map((hook) => tryHook(libbpf, hook)), tryHttp(libbpf)]);
+  return checks.flat();
 }
 
-/** The HTTP programs choose their hook by themselves; by system calls they cost every process of the host. */
-async function tryHttp(libbpf: Libbpf): Promise<Check> {
+/**
+ * The HTTP programs choose their hook by themselves; by system calls they cost every process of the host. Those for TLS
+ * are verified with them, and put on libraries only where a policy wants it.
+ */
+async function tryHttp(libbpf: Libbpf): Promise<Check[]> {
   try {
     const programs = await HttpPrograms.open(libbpf, readBuiltFile("bpf/http.bpf.o"));
     await programs.close();
-    if (programs.hook === "sockets") {
-      return passCheck("HTTP", "http.bpf.o loaded and attached to socket events");
-    }
-    return {
-      name: "HTTP",
-      level: "limited",
-      message:
-        "the kernel has no socket events: HTTP rules slow every system call of the host by about 90 ns",
-      fix: "use Linux 6.3 or newer where HTTP rules matter",
-    };
+    const missing = missingUprobes(libbpf);
+    return [
+      programs.hook === "sockets"
+        ? passCheck(http.name, "http.bpf.o loaded and attached to socket events")
+        : slowHttp,
+      missing === undefined
+        ? passCheck(tls.name, "http.bpf.o loaded, for OpenSSL where a policy has tls: true")
+        : failCheck(tls, missing),
+    ];
   } catch (error) {
-    return failCheck({ name: "HTTP", level: "limited", without: "no HTTP rule can be judged" }, error);
+    return [failCheck(http, error), failCheck(tls, error)];
   }
-}
-
-/** They are put on libraries only where a policy wants it, so nothing is tried here but whether the kernel has the way. */
-function checkTls(libbpf: Libbpf): Check {
-  const missing = missingUprobes(libbpf);
-  if (missing === undefined) {
-    return passCheck("TLS", "the kernel can probe OpenSSL, where a policy has tls: true");
-  }
-  return {
-    name: "TLS",
-    level: "limited",
-    message: `needs ${missing.needs}: what policies with tls: true ask for is not read`,
-    fix: "run Linux 6.6 or newer where encrypted HTTP matters",
-  };
 }
 
 async function tryHook(libbpf: Libbpf, hook: Hook): Promise<Check> {
@@ -100,10 +104,7 @@ async function tryHook(libbpf: Libbpf, hook: Hook): Promise<Check> {
   }
 }
 
-function failCheck(
-  { name, level, without }: Pick<Hook, "name" | "level" | "without">,
-  error: unknown,
-): Check {
+function failCheck({ name, level, without }: Need, error: unknown): Check {
   if (error instanceof NotSupportedError) {
     return { name, level, message: `needs ${error.needs}: ${without}`, fix: error.fix };
   }
