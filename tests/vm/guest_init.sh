@@ -64,19 +64,26 @@ timeout -s KILL 120 stakeout watch -f /policies.yaml -o /results/tasks >watch.ou
 watch=$!
 wait_for 60 grep -q '^watching ' watch.out watch.err
 start burn 50 /bin/burn 1 2
-# While the window fills the wall clock goes an hour back, then two ahead, and stays there.
-sleep 1
+# While the window fills the wall clock goes an hour back, then two ahead, and stays there. Four seconds later burn pauses:
+# only who kept the seconds from before the jumps has six hot ones then, and a task, which has something to profile again.
+sleep 3
 jump -3600
-sleep 1
+sleep 2
 jump 7200
 date +%s >began
-wait_for 60 grep -q 'msg="Task written"' watch.err
+sleep 4
+kill -STOP "$(cat burn.pid)"
+if wait_for 15 grep -q 'msg="Task started"' watch.err; then
+  kill -CONT "$(cat burn.pid)"
+  wait_for 60 grep -q 'msg="Task written"' watch.err
+fi
 say "the task is written, or never will be"
 kill -TERM $watch
 wait $watch
 ended watch $?
 date +%s >ended
 
+kill -CONT "$(cat burn.pid)"
 run record stakeout record --pid "$(cat burn.pid)" --for 5s -o /results/record.pb.gz
 kill -KILL "$(cat burn.pid)" "$(cat calm.pid)"
 dmesg >dmesg
