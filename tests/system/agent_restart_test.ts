@@ -24,7 +24,7 @@ testAsRoot(
     const id = /task=(\w{32})/.exec(started)![1]!;
     const held = await waitUntilItProfiles(agent.pid);
     // Beyond the first chunk, so that the backend has something of the profile.
-    await sleep(7000);
+    await sleep(10_000);
 
     agent.kill("SIGKILL");
     await agent.ended();
@@ -47,7 +47,7 @@ testAsRoot(
     assert.deepEqual([task.id, task.state], [id, "agent_stopped"]);
     assert.match(task.message, /agent ended/);
     const tookSeconds = (Date.parse(task.endedAt!) - Date.parse(task.startedAt)) / 1000;
-    assert.ok(tookSeconds >= 4 && tookSeconds <= 11, `${task.startedAt} to ${task.endedAt}`);
+    assert.ok(tookSeconds >= 4 && tookSeconds <= 15, `${task.startedAt} to ${task.endedAt}`);
     const folded = await host.run("task", "export", id, "--format", "folded", "-o", "-");
     assert.ok(sumFolded(folded) > 99 * 2, folded);
     assert.match(folded, /;inner_a \d+$/m);
