@@ -114,15 +114,11 @@ export const layouts = {
     },
   },
   on_cpu_counters_value: {
-    size: 48,
-    layout: "48 bytes: taken@0:unsigned64 lost_samples@8:unsigned64 unsent_stacks@16:unsigned64 unsent_threads@24:unsigned64 truncated@32:unsigned64 missing_user_stacks@40:unsigned64",
+    size: 16,
+    layout: "16 bytes: taken@0:unsigned64 lost_samples@8:unsigned64",
     offsets: {
       taken: 0,
       lost_samples: 8,
-      unsent_stacks: 16,
-      unsent_threads: 24,
-      truncated: 32,
-      missing_user_stacks: 40,
     },
   },
   process_event: {
@@ -152,6 +148,16 @@ export const layouts = {
       tid: 4,
       user_hash: 8,
       kernel_hash: 16,
+    },
+  },
+  stack_counters_value: {
+    size: 32,
+    layout: "32 bytes: unsent_stacks@0:unsigned64 unsent_threads@8:unsigned64 truncated@16:unsigned64 missing_user_stacks@24:unsigned64",
+    offsets: {
+      unsent_stacks: 0,
+      unsent_threads: 8,
+      truncated: 16,
+      missing_user_stacks: 24,
     },
   },
   stack_event: {
@@ -368,10 +374,6 @@ export function decodeHttpWatchValue(view: DataView, offset: number): HttpWatchV
 export interface OnCpuCountersValue {
   taken: bigint;
   lostSamples: bigint;
-  unsentStacks: bigint;
-  unsentThreads: bigint;
-  truncated: bigint;
-  missingUserStacks: bigint;
 }
 
 /** Decodes a `struct on_cpu_counters_value`; allocates, so not for loops over many. */
@@ -379,10 +381,6 @@ export function decodeOnCpuCountersValue(view: DataView, offset: number): OnCpuC
   return {
     taken: view.getBigUint64(offset + 0, true),
     lostSamples: view.getBigUint64(offset + 8, true),
-    unsentStacks: view.getBigUint64(offset + 16, true),
-    unsentThreads: view.getBigUint64(offset + 24, true),
-    truncated: view.getBigUint64(offset + 32, true),
-    missingUserStacks: view.getBigUint64(offset + 40, true),
   };
 }
 
@@ -435,6 +433,24 @@ export function decodeSampleKey(view: DataView, offset: number): SampleKey {
     tid: view.getUint32(offset + 4, true),
     userHash: view.getBigUint64(offset + 8, true),
     kernelHash: view.getBigUint64(offset + 16, true),
+  };
+}
+
+/** `struct stack_counters_value`. */
+export interface StackCountersValue {
+  unsentStacks: bigint;
+  unsentThreads: bigint;
+  truncated: bigint;
+  missingUserStacks: bigint;
+}
+
+/** Decodes a `struct stack_counters_value`; allocates, so not for loops over many. */
+export function decodeStackCountersValue(view: DataView, offset: number): StackCountersValue {
+  return {
+    unsentStacks: view.getBigUint64(offset + 0, true),
+    unsentThreads: view.getBigUint64(offset + 8, true),
+    truncated: view.getBigUint64(offset + 16, true),
+    missingUserStacks: view.getBigUint64(offset + 24, true),
   };
 }
 

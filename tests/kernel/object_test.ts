@@ -8,6 +8,7 @@ import {
   decodeOnCpuCountersValue,
   decodeProcessEvent,
   decodeSampleKey,
+  decodeStackCountersValue,
   decodeThreadEvent,
   layouts,
 } from "../../src/gen/records.ts";
@@ -57,6 +58,10 @@ Deno.test("the generated decoders read every field of every record where the C c
     assert.deepEqual(decodeOnCpuCountersValue(new DataView(values.buffer), 0), {
       taken: 18n,
       lostSamples: 19n,
+    });
+    const stackCounters = new Uint8Array(layouts.stack_counters_value.size);
+    object.map("counted_stacks").lookup(new Uint8Array(4), stackCounters);
+    assert.deepEqual(decodeStackCountersValue(new DataView(stackCounters.buffer), 0), {
       unsentStacks: 20n,
       unsentThreads: 21n,
       truncated: 22n,

@@ -5,9 +5,11 @@ import { onlineCpus, openCpuClockEvent } from "../../lib/sys/perf_event.ts";
 import {
   decodeOnCpuCountersValue,
   decodeSampleKey,
+  decodeStackCountersValue,
   decodeThreadEvent,
   layouts,
   type OnCpuCountersValue,
+  type StackCountersValue,
   type ThreadEvent,
 } from "../../src/gen/records.ts";
 import { openBuilt } from "./harness.ts";
@@ -88,19 +90,29 @@ export class Sampler {
   }
 
   /** Returns the counters, summed over all CPUs. */
-  counters(): Record<keyof OnCpuCountersValue, number> {
-    const map = this.object.map("counters");
+  counters(): Record<keyof (OnCpuCountersValue & StackCountersValue), number> {
+    return {
+      ...this.#sum("counters", layouts.on_cpu_counters_value.size, decodeOnCpuCountersValue),
+      ...this.#sum("stack_counters", layouts.stack_counters_value.size, decodeStackCountersValue),
+    };
+  }
+
+  #sum<Counters extends object>(
+    name: string,
+    sizeBytes: number,
+    decode: (view: DataView, offset: number) => Counters,
+  ): Record<keyof Counters, number> {
+    const map = this.object.map(name);
     const value = new Uint8Array(map.valueBytes);
     map.lookup(new Uint8Array(4), value);
     const view = new DataView(value.buffer);
-    const sums: Partial<Record<keyof OnCpuCountersValue, number>> = {};
-    for (let offset = 0; offset < value.length; offset += layouts.on_cpu_counters_value.size) {
-      for (const [name, count] of Object.entries(decodeOnCpuCountersValue(view, offset))) {
-        const key = name as keyof OnCpuCountersValue;
+    const sums: Record<string, number> = {};
+    for (let offset = 0; offset < value.length; offset += sizeBytes) {
+      for (const [key, count] of Object.entries(decode(view, offset))) {
         sums[key] = (sums[key] ?? 0) + Number(count);
       }
     }
-    return sums as Record<keyof OnCpuCountersValue, number>;
+    return sums as Record<keyof Counters, number>;
   }
 
   async detach(): Promise<void> {

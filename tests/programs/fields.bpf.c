@@ -6,6 +6,7 @@
 
 #include "on_cpu.h"
 #include "process.h"
+#include "stack.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -18,6 +19,13 @@ struct {
   __type(key, struct sample_key);
   __type(value, struct on_cpu_counters_value);
 } counted SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct stack_counters_value);
+} counted_stacks SEC(".maps");
 
 const volatile __u8 narrow = 0;
 const volatile __s32 negative = 0;
@@ -41,18 +49,19 @@ int send_all(void *context) {
   struct thread_event thread = {.kind = 11, .tgid = 12, .tid = 13, .name = "t\xc3\xa9st"};
   struct sample_key key = {
       .tgid = 14, .tid = 15, .user_hash = 0xf000000000000010, .kernel_hash = 0xf000000000000011};
-  struct on_cpu_counters_value counters = {
-      .taken = 18,
-      .lost_samples = 19,
+  struct on_cpu_counters_value counters = {.taken = 18, .lost_samples = 19};
+  struct stack_counters_value stack_counters = {
       .unsent_stacks = 20,
       .unsent_threads = 21,
       .truncated = 22,
       .missing_user_stacks = 23,
   };
+  __u32 zero = 0;
 
   bpf_ringbuf_output(&ring, &process, sizeof(process), 0);
   bpf_ringbuf_output(&ring, &thread, sizeof(thread), 0);
   bpf_map_update_elem(&counted, &key, &counters, BPF_ANY);
+  bpf_map_update_elem(&counted_stacks, &zero, &stack_counters, BPF_ANY);
   return narrow + negative;
 }
 

@@ -7,8 +7,9 @@ import type { Task } from "../../model/task.ts";
 import type { NamedFrame, NameResolver } from "../names/resolver.ts";
 import { sleepUntil } from "../sleep_until.ts";
 import { ChunkBuilder } from "./chunk_builder.ts";
-import { OnCpuSession, type StackFrames } from "./on_cpu_session.ts";
+import { OnCpuSession } from "./on_cpu_session.ts";
 import type { ChunkSink, ProfileOutcome, ProfileProgress, Profiler } from "./profiler.ts";
+import type { StackFrames } from "./stack_reader.ts";
 
 /** Seconds of samples in one chunk. */
 const chunkSeconds = 5;
