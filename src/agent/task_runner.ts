@@ -2,7 +2,7 @@ import type { Logger } from "../../lib/log.ts";
 import type { ProfileKind } from "../model/policy.ts";
 import { addLoss, noLoss } from "../model/profile.ts";
 import type { Task } from "../model/task.ts";
-import type { ChunkSink, ProfileOutcome, Profiler } from "./profile/profiler.ts";
+import type { ChunkSink, ProfileOutcome, Profiler, RunControl } from "./profile/profiler.ts";
 import type { TaskPlan } from "./trigger.ts";
 
 /** What tasks need of their surroundings. */
@@ -19,7 +19,7 @@ export interface TaskRunnerOptions {
 }
 
 interface RunningTask {
-  task: Task;
+  readonly task: Task;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
@@ -66,9 +66,11 @@ export class TaskRunner {
       pids,
       service: processes[0]?.service ?? "",
     });
-    const ended = this.#run(task, abort.signal).catch((error) => {
-      logger.error("A task could not be reported", { task: task.id, error });
-    }).finally(() => {
+    const ended = this.#run(task, { signal: abort.signal, durationSeconds: task.durationSeconds }).catch(
+      (error) => {
+        logger.error("A task could not be reported", { task: task.id, error });
+      },
+    ).finally(() => {
       this.#running.delete(task.id);
       this.#options.onEnded(task.id);
     });
@@ -89,14 +91,14 @@ export class TaskRunner {
     await Promise.all(running.map(({ ended }) => ended));
   }
 
-  async #run(task: Task, signal: AbortSignal): Promise<void> {
+  async #run(task: Task, control: RunControl): Promise<void> {
     const reported = this.#options.onTask(task);
-    const outcomes = await Promise.all(task.kinds.map((kind) => this.#profile(kind, task, signal)));
+    const outcomes = await Promise.all(task.kinds.map((kind) => this.#profile(kind, task, control)));
     await reported;
     const state = joinStates(outcomes);
     const final: Task = {
       ...task,
-      state: state === "stopped" && signal.reason === "agent_stopped" ? "agent_stopped" : state,
+      state: state === "stopped" && control.signal.reason === "agent_stopped" ? "agent_stopped" : state,
       message: outcomes.map(({ message }) => message).filter((message) => message !== "").join("; "),
       endedAtBootNs: Math.max(...outcomes.map(({ endedAtBootNs }) => endedAtBootNs)),
       loss: outcomes.map(({ loss }) => loss).reduce(addLoss, noLoss),
@@ -105,11 +107,11 @@ export class TaskRunner {
     await this.#options.onTask(final);
   }
 
-  async #profile(kind: ProfileKind, task: Task, signal: AbortSignal): Promise<ProfileOutcome> {
+  async #profile(kind: ProfileKind, task: Task, control: RunControl): Promise<ProfileOutcome> {
     const profiler = this.#options.profilers.get(kind);
     if (profiler === undefined) throw new RangeError(`Cannot run ${kind}: there is no profiler for it`);
     try {
-      return await profiler.run(task, this.#options.onChunk, signal);
+      return await profiler.run(task, this.#options.onChunk, control);
     } catch (error) {
       this.#options.logger.error("A profile broke off", { task: task.id, kind, error });
       const message = `${kind}: ${(error as Error).message}`;

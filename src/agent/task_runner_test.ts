@@ -37,7 +37,7 @@ function plan(kinds: TaskPlan["kinds"]): TaskPlan {
 /** Ends as told, or when it is aborted. */
 function profilerThat(outcome: Partial<ProfileOutcome> | Error | "waits"): Profiler {
   return {
-    async run(_task, _sink, signal) {
+    async run(_task, _sink, { signal }) {
       if (outcome instanceof Error) throw outcome;
       if (outcome !== "waits") {
         return { state: "done", message: "", loss: noLoss, endedAtBootNs: 12e9, ...outcome };

@@ -6,9 +6,10 @@ import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { Debuginfod } from "../agent/debuginfod/debuginfod.ts";
 import { BadModules } from "../agent/names/bad_modules.ts";
 import { NameResolver } from "../agent/names/resolver.ts";
-import { OnCpuProfiler } from "../agent/profile/on_cpu.ts";
 import { OnCpuSession } from "../agent/profile/on_cpu_session.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";
+import { StackProfiler } from "../agent/profile/stack_profiler.ts";
+import { ProfileKind } from "../gen/stakeout/v1/task_pb.ts";
 import type { Config } from "../model/config.ts";
 import type { Process } from "../model/process.ts";
 import type { Task } from "../model/task.ts";
@@ -32,12 +33,13 @@ export function buildOnCpuProfiler(parts: {
   clock: KernelClock;
   logger: Logger;
   onProgress?: OnProgress;
-}): OnCpuProfiler {
+}): StackProfiler {
   const { config, libbpf, clock, logger, onProgress } = parts;
   const badModules = new BadModules();
   let debuginfod: Promise<Debuginfod | undefined> | undefined;
-  return new OnCpuProfiler({
-    openSession: (pids, frequencyHz) =>
+  return new StackProfiler({
+    kind: ProfileKind.ON_CPU,
+    openSession: (pids, { frequencyHz }) =>
       OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz }),
     startNaming: async (pids) => {
       debuginfod ??= openDebuginfod(config, logger);

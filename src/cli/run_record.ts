@@ -54,7 +54,8 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   });
   const abort = new AbortController();
   using _signals = onEndSignal(() => abort.abort());
-  const outcome = await profiler.run(task, (chunk) => Promise.resolve(merger.add(chunk)), abort.signal);
+  const control = { signal: abort.signal, durationSeconds };
+  const outcome = await profiler.run(task, (chunk) => Promise.resolve(merger.add(chunk)), control);
   line.clear();
   if (outcome.state === "failed") {
     const fix = outcome.message.includes("; ") ? "" : "; see stakeout doctor";

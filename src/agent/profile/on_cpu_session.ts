@@ -4,27 +4,15 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { layouts } from "../../gen/records.ts";
-import { type SeenThread, type StackFrames, StackReader } from "./stack_reader.ts";
+import { StackReader } from "./stack_reader.ts";
+import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
 import { sumOverCpus } from "./sum_over_cpus.ts";
 
 const sampleKey = layouts.sample_key;
 const counterLayout = layouts.on_cpu_counters_value;
 
-/** What happened since the last read. */
-export interface OnCpuRead {
-  readonly samples: { pid: number; tid: number; frames: StackFrames; weight: number }[];
-  readonly threads: SeenThread[];
-}
-
-/** Counts since the start. At the end, after detach(): taken = sum of all weights + lostKernel. */
-export interface OnCpuCounters {
-  readonly taken: number;
-  readonly lostKernel: number;
-  readonly truncated: number;
-}
-
-/** The kernel's side of one on-CPU profile: the program on a clock event of each CPU, and its maps. */
-export class OnCpuSession {
+/** The kernel's side of one on-CPU profile: a program on a clock event of each CPU samples what it runs. */
+export class OnCpuSession implements StackSession {
   readonly #object: BpfObject;
   readonly #samples: BpfMap;
   readonly #counters: BpfMap;
@@ -87,12 +75,12 @@ export class OnCpuSession {
   }
 
   /** Reads what was counted since the last call: the counts first, so that the frames of all of them have been sent. */
-  read(): OnCpuRead {
+  read(): StackRead {
     const { count, keys, values } = this.#samples.readBatch();
     const threads = this.#stacks.drain();
     const view = new DataView(keys.buffer);
     const weights = new DataView(values.buffer);
-    const samples: OnCpuRead["samples"] = [];
+    const samples: StackSample[] = [];
     for (let entry = 0; entry < count; entry++) {
       const at = entry * sampleKey.size;
       const key = this.#latin1.decode(keys.subarray(at, at + sampleKey.size));
@@ -108,12 +96,13 @@ export class OnCpuSession {
           view.getBigUint64(at + sampleKey.offsets.kernel_hash, true),
         ),
         weight,
+        events: weight,
       });
     }
     return { samples, threads };
   }
 
-  counters(): OnCpuCounters {
+  counters(): SessionCounters {
     return {
       taken: sumOverCpus(this.#counters, counterLayout, "taken"),
       lostKernel: sumOverCpus(this.#counters, counterLayout, "lost_samples"),

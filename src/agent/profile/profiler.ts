@@ -23,11 +23,19 @@ export interface ProfileProgress {
   readonly top: readonly { name: string; weight: number }[];
 }
 
+/** What a run looks at each second: both may change while it runs. */
+export interface RunControl {
+  /** Aborted when the task is to end early. */
+  readonly signal: AbortSignal;
+  /** Length of the task; it grows when somebody extends it. */
+  readonly durationSeconds: number;
+}
+
 /** One run of one kind of profile over the processes of a task. */
 export interface Profiler {
   /**
-   * Runs until the task's duration is over, every target is gone, or `signal` aborts; what was taken until then is
+   * Runs until `control`'s duration is over, every target is gone, or its signal aborts; what was taken until then is
    * handed over in each case. Never rejects because of the target.
    */
-  run(task: Task, sink: ChunkSink, signal: AbortSignal): Promise<ProfileOutcome>;
+  run(task: Task, sink: ChunkSink, control: RunControl): Promise<ProfileOutcome>;
 }

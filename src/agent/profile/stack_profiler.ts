@@ -1,23 +1,24 @@
 import type { KernelClock } from "../../../lib/sys/kernel_clock.ts";
 import type { Logger } from "../../../lib/log.ts";
-import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import type { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { type LossCounts, noLoss } from "../../model/profile.ts";
 import type { Process } from "../../model/process.ts";
 import type { Task } from "../../model/task.ts";
 import type { NamedFrame, NameResolver } from "../names/resolver.ts";
 import { sleepUntil } from "../sleep_until.ts";
 import { ChunkBuilder } from "./chunk_builder.ts";
-import { OnCpuSession } from "./on_cpu_session.ts";
-import type { ChunkSink, ProfileOutcome, ProfileProgress, Profiler } from "./profiler.ts";
+import type { ChunkSink, ProfileOutcome, ProfileProgress, Profiler, RunControl } from "./profiler.ts";
 import type { StackFrames } from "./stack_reader.ts";
+import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
 
 /** Seconds of samples in one chunk. */
 const chunkSeconds = 5;
 
-/** What an on-CPU profile needs of its surroundings. */
-export interface OnCpuOptions {
-  /** Loads and attaches the BPF program for these targets; the profiler closes it. */
-  openSession(pids: number[], frequencyHz: number): Promise<OnCpuSession>;
+/** What a profile of stacks needs of its surroundings. */
+export interface StackProfilerOptions {
+  readonly kind: ProfileKind;
+  /** Loads and attaches the BPF programs for these targets; the profiler closes the session. */
+  openSession(pids: number[], task: Task): Promise<StackSession>;
   /** Starts the naming child for these targets; the profiler ends it. */
   startNaming(pids: number[]): Promise<NameResolver>;
   /** False once this very process (not just its pid) is gone. */
@@ -27,13 +28,14 @@ export interface OnCpuOptions {
   onProgress?(progress: ProfileProgress, task: Task): void;
 }
 
-/** Weight of one (stack, thread, second), waiting for its chunk. */
+/** What was counted for one (stack, thread, second), waiting for its chunk. */
 interface PendingSample {
   readonly stackKey: string;
   readonly frames: StackFrames;
   readonly threadKey: string;
-  second: number;
+  readonly second: number;
   weight: number;
+  events: number;
 }
 
 /** What one chunk is made of, taken at the moment its seconds were over. */
@@ -42,31 +44,31 @@ interface ScheduledChunk {
   seconds: number;
   last: boolean;
   samples: PendingSample[];
-  counters: ReturnType<OnCpuSession["counters"]>;
+  counters: SessionCounters;
 }
 
-/** Samples processes at a fixed rate on every CPU: what their threads run, by kernel and user stack. */
-export class OnCpuProfiler implements Profiler {
-  readonly #options: OnCpuOptions;
+/** Profiles threads by kernel and user stack: what a session counts becomes named chunks. */
+export class StackProfiler implements Profiler {
+  readonly #options: StackProfilerOptions;
 
-  constructor(options: OnCpuOptions) {
+  constructor(options: StackProfilerOptions) {
     this.#options = options;
   }
 
-  async run(task: Task, sink: ChunkSink, signal: AbortSignal): Promise<ProfileOutcome> {
+  async run(task: Task, sink: ChunkSink, control: RunControl): Promise<ProfileOutcome> {
     const pids = task.processes.map((process) => process.pid);
-    let session: OnCpuSession;
+    let session: StackSession;
     try {
-      session = await this.#options.openSession(pids, task.frequencyHz);
+      session = await this.#options.openSession(pids, task);
     } catch (error) {
       return {
         ...{ state: "failed", message: (error as Error).message, loss: noLoss },
         endedAtBootNs: this.#options.clock.bootNs(),
       };
     }
-    const run = new OnCpuRun(task, session, sink, this.#options);
+    const run = new StackRun(task, session, sink, this.#options);
     try {
-      return await run.untilEnd(signal);
+      return await run.untilEnd(control);
     } finally {
       await session.close();
       await run.close();
@@ -75,11 +77,11 @@ export class OnCpuProfiler implements Profiler {
 }
 
 /** The state of one run: reads every second, hands over a chunk every five. */
-class OnCpuRun {
+class StackRun {
   readonly #task: Task;
-  readonly #session: OnCpuSession;
+  readonly #session: StackSession;
   readonly #sink: ChunkSink;
-  readonly #options: OnCpuOptions;
+  readonly #options: StackProfilerOptions;
   readonly #builder: ChunkBuilder;
   readonly #naming: Promise<NameResolver>;
   readonly #processes = new Map<number, Process>();
@@ -92,27 +94,27 @@ class OnCpuRun {
   #problem = "";
   #emitting: Promise<void> = Promise.resolve();
 
-  constructor(task: Task, session: OnCpuSession, sink: ChunkSink, options: OnCpuOptions) {
+  constructor(task: Task, session: StackSession, sink: ChunkSink, options: StackProfilerOptions) {
     this.#task = task;
     this.#session = session;
     this.#sink = sink;
     this.#options = options;
-    this.#builder = new ChunkBuilder(task.id, ProfileKind.ON_CPU);
+    this.#builder = new ChunkBuilder(task.id, options.kind);
     for (const process of task.processes) this.#processes.set(process.pid, process);
     this.#naming = options.startNaming([...this.#processes.keys()]);
     // Awaited at the first chunk; a failure before that must not count as unhandled.
     this.#naming.catch(() => {});
   }
 
-  async untilEnd(signal: AbortSignal): Promise<ProfileOutcome> {
+  async untilEnd(control: RunControl): Promise<ProfileOutcome> {
     const { clock } = this.#options;
     const startNs = clock.bootNs();
     let chunkStartSecond = 0;
     let second = 0;
     let state: ProfileOutcome["state"] | undefined;
     while (state === undefined) {
-      await sleepUntil(startNs + (second + 1) * 1e9, clock, signal);
-      state = this.#endState(second + 1, signal);
+      await sleepUntil(startNs + (second + 1) * 1e9, clock, control.signal);
+      state = this.#endState(second + 1, control);
       if (state !== undefined) await this.#session.detach();
       this.#collect(this.#session.read(), second - chunkStartSecond);
       // A stalled event loop skips seconds rather than shifting all later ones.
@@ -136,25 +138,27 @@ class OnCpuRun {
     await this.#naming.then((naming) => naming.close(), () => {});
   }
 
-  #endState(elapsedSeconds: number, signal: AbortSignal): ProfileOutcome["state"] | undefined {
-    if (signal.aborted) return "stopped";
-    if (elapsedSeconds >= this.#task.durationSeconds) return "done";
+  #endState(elapsedSeconds: number, control: RunControl): ProfileOutcome["state"] | undefined {
+    if (control.signal.aborted) return "stopped";
+    if (elapsedSeconds >= control.durationSeconds) return "done";
     if (!this.#task.processes.some((process) => this.#options.isAlive(process))) return "target_exited";
     return undefined;
   }
 
-  #collect(read: ReturnType<OnCpuSession["read"]>, second: number): void {
+  #collect(read: StackRead, second: number): void {
     for (const { pid, tid, name } of read.threads) {
       this.#threads.set(threadKey(pid, tid), { tid, name, processId: this.#processes.get(pid)?.id ?? "" });
     }
-    for (const { pid, tid, frames, weight } of read.samples) {
-      const stackKey = `${pid}:${frames.key}`;
-      const thread = threadKey(pid, tid);
-      const key = `${second}|${thread}|${stackKey}`;
-      const known = this.#pending.get(key);
-      if (known === undefined) {
-        this.#pending.set(key, { stackKey, frames, threadKey: thread, second, weight });
-      } else known.weight += weight;
+    for (const sample of read.samples) this.#keep(toPending(sample, second));
+  }
+
+  #keep(sample: PendingSample): void {
+    const key = `${sample.second}|${sample.threadKey}|${sample.stackKey}`;
+    const known = this.#pending.get(key);
+    if (known === undefined) this.#pending.set(key, sample);
+    else {
+      known.weight += sample.weight;
+      known.events += sample.events;
     }
   }
 
@@ -174,8 +178,8 @@ class OnCpuRun {
     for (const sample of samples) {
       if (!this.#builder.hasStack(sample.stackKey)) {
         // Its frames have not come through the ring yet; they are sent again at the stack's next sample.
-        if (last) lostAgent += sample.weight;
-        else this.#keep(sample);
+        if (last) lostAgent += sample.events;
+        else this.#keep({ ...sample, second: 0 });
         continue;
       }
       this.#ensureThread(sample.threadKey);
@@ -185,7 +189,7 @@ class OnCpuRun {
         Math.min(sample.second, seconds - 1),
         sample.weight,
       );
-      this.#stored += sample.weight;
+      this.#stored += sample.events;
       const leaf = this.#leaves.get(sample.stackKey) ?? "";
       this.#top.set(leaf, (this.#top.get(leaf) ?? 0) + sample.weight);
     }
@@ -193,14 +197,6 @@ class OnCpuRun {
     const chunks = this.#builder.finish(wireDifference(total, this.#reported), last);
     this.#reported = total;
     for (const chunk of chunks) await this.#sink(chunk);
-  }
-
-  #keep(sample: PendingSample): void {
-    sample.second = 0;
-    const key = `0|${sample.threadKey}|${sample.stackKey}`;
-    const known = this.#pending.get(key);
-    if (known === undefined) this.#pending.set(key, sample);
-    else known.weight += sample.weight;
   }
 
   /** Adds every new stack whose frames are known. */
@@ -262,6 +258,10 @@ export function displayName(frame: NamedFrame | undefined): string {
   if (frame === undefined) return "[no stack]";
   if (frame.function !== "") return frame.function;
   return `${frame.module.split("/").at(-1) || "[unknown]"}+0x${frame.address.toString(16)}`;
+}
+
+function toPending({ pid, tid, frames, weight, events }: StackSample, second: number): PendingSample {
+  return { stackKey: `${pid}:${frames.key}`, threadKey: threadKey(pid, tid), frames, second, weight, events };
 }
 
 function unnamed(addresses: BigUint64Array, kind: NamedFrame["kind"]): NamedFrame[] {
