@@ -6,6 +6,7 @@ const maxSegments = 4096;
 const maxSections = 16_384;
 const maxNameBytes = 256;
 const loadSegment = 1;
+const frameHeaderSegment = 0x6474e550;
 const noteSection = 7;
 const noBitsSection = 8;
 const executableFlag = 4;
@@ -13,7 +14,7 @@ const compressedFlag = 0x800;
 const buildIdNote = 3;
 const maxNotesBytes = 64 * 1024;
 
-/** A PT_LOAD: which bytes of the file are mapped at which address of the module. */
+/** A program header: which bytes of the file are mapped at which address of the module. */
 export interface Segment {
   readonly fileOffset: number;
   readonly fileBytes: number;
@@ -37,7 +38,12 @@ export interface Section {
 
 /** The outline of an ELF file. */
 export interface Elf {
+  /** The processor, as e_machine numbers it. */
+  readonly machine: number;
+  /** Each PT_LOAD. */
   readonly segments: readonly Segment[];
+  /** PT_GNU_EH_FRAME: where .eh_frame_hdr is, also where there are no section headers. */
+  readonly frameHeader: Segment | undefined;
   readonly sections: readonly Section[];
   /** Lower-case hexadecimal, "" when the file has none. */
   readonly buildId: string;
@@ -59,7 +65,9 @@ export function parseElf(source: ByteSource): Elf | undefined {
   if (cursor.u32(0) !== 0x464c457f || cursor.u16(4) !== 0x0102) return undefined;
   const sections = readSections(cursor);
   return {
-    segments: readSegments(cursor),
+    machine: cursor.u16(18),
+    segments: readSegments(cursor, loadSegment),
+    frameHeader: readSegments(cursor, frameHeaderSegment)[0],
     sections,
     ...readBuildId(source, sections),
     debugLink: readDebugLink(source, sections),
@@ -89,7 +97,7 @@ export function toFileOffset(elf: Elf, address: number): number | undefined {
   return undefined;
 }
 
-function readSegments(cursor: Cursor): Segment[] {
+function readSegments(cursor: Cursor, type: number): Segment[] {
   const tableOffset = cursor.u64(32);
   const entryBytes = cursor.u16(54);
   const count = Math.min(cursor.u16(56), maxSegments);
@@ -97,7 +105,7 @@ function readSegments(cursor: Cursor): Segment[] {
   if (entryBytes < 56) return segments;
   for (let index = 0; index < count && !cursor.failed; index++) {
     const at = tableOffset + index * entryBytes;
-    if (cursor.u32(at) !== loadSegment) continue;
+    if (cursor.u32(at) !== type) continue;
     const segment = {
       fileOffset: cursor.u64(at + 8),
       address: cursor.u64(at + 16),

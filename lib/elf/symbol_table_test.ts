@@ -200,6 +200,14 @@ function makeTable(symbols: { address: number; size: number; name: string; bindi
     { ...common, name: ".symtab", type: 2, fileOffset: 0, sizeBytes: symbols.length * 24 },
     { ...common, name: ".strtab", type: 3, fileOffset: symbols.length * 24, sizeBytes: strings.length },
   ];
-  const elf = { segments: [], sections, buildId: "", buildIdOffset: 0, debugLink: undefined };
+  const elf = {
+    machine: 62,
+    segments: [],
+    frameHeader: undefined,
+    sections,
+    buildId: "",
+    buildIdOffset: 0,
+    debugLink: undefined,
+  };
   return new SymbolTable([{ source: new MemorySource(bytes), elf }]);
 }

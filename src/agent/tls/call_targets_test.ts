@@ -19,7 +19,9 @@ function codeOf(bytes: readonly number[]): { source: MemorySource; elf: Elf } {
     address: 0x1000,
   };
   const elf: Elf = {
+    machine: 62,
     segments: [{ fileOffset: 0, fileBytes: 80, address: 0xff0 }],
+    frameHeader: undefined,
     sections: [section],
     buildId: "",
     buildIdOffset: 0,
