@@ -16,6 +16,11 @@ export const cfaBase = {
   /** CFA = the u64 at rbp + cfaOffset, + cfaOperand: functions that align their stack. */
   frameSlot: 5,
   /**
+   * CFA = the u64 at rsp + 8 * r9 + cfaOffset, + cfaOperand: OpenSSL's multiplication of big numbers. As r9 is, it is known in the
+   * innermost frame alone.
+   */
+  indexedSlot: 6,
+  /**
    * CFA = register + cfaOffset, where this plus the register's DWARF number is the base (0 rax, 1 rdx, 2 rcx, 3 rbx, 4 rsi,
    * 5 rdi, 6 rbp, 7 rsp, 8 to 15 r8 to r15). Registers but rbp and rsp are known in the innermost frame alone, and in the one
    * that a signal interrupted.
@@ -51,7 +56,7 @@ export interface UnwindRule {
   /** One of `cfaBase`, or `cfaBase.register` plus a DWARF register. */
   readonly base: number;
   readonly cfaOffset: number;
-  /** Of `plt`, `stackSlot` and `frameSlot`; 0 for others. */
+  /** Of `plt` and of those that load a slot; 0 for others. */
   readonly cfaOperand: number;
   /** From the CFA, -8 nearly always; of `signal` from rsp. */
   readonly returnAddressOffset: number;
