@@ -1,5 +1,5 @@
 /**
- * Generates `src/gen/stakeout/v1/*_pb.ts` from `proto/` with the pinned buf and protoc-gen-es of `.tools`
+ * Generates the messages of `src/gen` from `proto/` with the pinned buf and protoc-gen-es of `.tools`
  * (`scripts/setup --test` installs them). `--check` generates into a temporary folder, compares, and exits 1
  * when a committed file is stale; it also lints the protos.
  */
@@ -21,11 +21,13 @@ if (check) {
   const temporary = await Deno.makeTempDir({ prefix: "stakeout-gen-" });
   try {
     await generate(temporary);
-    await compareFolders(
-      `${temporary}/src/gen/stakeout`,
-      `${repositoryRoot}/src/gen/stakeout`,
-      "deno task gen",
-    );
+    for (const name of ["stakeout", "skywalking"]) {
+      await compareFolders(
+        `${temporary}/src/gen/${name}`,
+        `${repositoryRoot}/src/gen/${name}`,
+        "deno task gen",
+      );
+    }
   } finally {
     await Deno.remove(temporary, { recursive: true });
   }
