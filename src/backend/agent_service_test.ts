@@ -12,7 +12,7 @@ import {
 } from "../gen/stakeout/v1/agent_service_pb.ts";
 import { PolicyService } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { QueryService } from "../gen/stakeout/v1/query_service_pb.ts";
-import { ProfileKind, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind, RefusalSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { TaskService } from "../gen/stakeout/v1/task_service_pb.ts";
 import {
   sampleAgent,
@@ -200,7 +200,7 @@ Deno.test("watch() gives the policies at once and every change within a second",
   await assert.rejects(responses.next(), hasCode(Code.Canceled));
 });
 
-Deno.test("getPolicy() joins agents' answers, values and trips", async () => {
+Deno.test("getPolicy() joins agents' answers, values, trips and those that were refused", async () => {
   await using test = await startTestBackend();
   const policies = test.client(PolicyService, testTokens.editor);
   await policies.applyPolicies({ source: hotPolicy });
@@ -215,9 +215,18 @@ Deno.test("getPolicy() joins agents' answers, values and trips", async () => {
   statusRecord.body = { case: "status", value: create(AgentStatusSchema, status) };
   await agent.report({
     agent: sampleAgent(),
-    records: [sampleInventory(1, 4), statusRecord, sampleMetrics(3, { startMs, value: 91 }), sampleTask(4)],
+    records: [
+      ...[sampleInventory(1, 4), statusRecord, sampleMetrics(3, { startMs, value: 91 }), sampleTask(4)],
+      ...["hot", "warm", "hot"].map((policy, index) => sampleRefusal(5 + index, policy, startMs + index)),
+    ],
   });
-  const { summary, agents, processes, processesTotal, versions } = await policies.getPolicy({ name: "hot" });
+  const { summary, agents, processes, processesTotal, versions, recentRefusals } = await policies.getPolicy({
+    name: "hot",
+  });
+  assert.deepEqual(
+    recentRefusals.map(({ policy, firstAtUnixMs }) => [policy, Number(firstAtUnixMs) - Math.round(startMs)]),
+    [["hot", 2], ["hot", 0]],
+  );
   assert.deepEqual([summary?.trips, summary?.matchedProcesses, summary?.refusals], [1, 2, 1]);
   assert.deepEqual(
     agents.map(({ upToDate, connected, refused }) => [upToDate, connected, refused[0]?.path]),
@@ -235,6 +244,23 @@ Deno.test("getPolicy() joins agents' answers, values and trips", async () => {
   const check = await policies.checkPolicy({ source: hotPolicy.replace("80%", "0%") });
   assert.deepEqual([check.problems.length, check.problems[0]?.path], [1, "rules[0].threshold"]);
 });
+
+function sampleRefusal(sequence: number, policy: string, atMs: number) {
+  const at = BigInt(Math.round(atMs));
+  const refusal = {
+    policy,
+    processId: "p-0",
+    service: "checkout",
+    reason: "silence",
+    message: "It is silent",
+  };
+  const record = sampleTask(sequence);
+  record.body = {
+    case: "refusal",
+    value: create(RefusalSchema, { ...refusal, count: 1, firstAtUnixMs: at, lastAtUnixMs: at }),
+  };
+  return record;
+}
 
 Deno.test("HTTP of a process arrives with its page, its paths with the check of a policy, and its news in the feed", async () => {
   await using test = await startTestBackend();

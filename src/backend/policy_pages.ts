@@ -10,6 +10,7 @@ import type {
   PolicyValueSchema,
 } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { ProcessSchema } from "../gen/stakeout/v1/process_pb.ts";
+import { RefusalSchema } from "../gen/stakeout/v1/task_pb.ts";
 import { metrics } from "../model/metric.ts";
 import { type Policy, ruleUris } from "../model/policy.ts";
 import { parsePolicies } from "../model/policy_file.ts";
@@ -21,6 +22,7 @@ import { readPageLimit, toWirePolicy } from "./wire.ts";
 
 const processesListed = 1_000;
 const valuesListed = 20_000;
+const refusalsListed = 20;
 
 interface Trips {
   trips: number;
@@ -73,7 +75,7 @@ export class PolicyPages {
       throw new ConnectError(`No such policy or version; list the policies to see the names`, Code.NotFound);
     }
     const ids = this.#matchedIds(name);
-    const [{ rows, total }, counts] = await Promise.all([
+    const [{ rows, total }, counts, refusals] = await Promise.all([
       this.#store.listProcesses({
         ids,
         order: "cpu",
@@ -82,6 +84,7 @@ export class PolicyPages {
         includeEnded: false,
       }),
       this.#store.countTrips(name),
+      this.#store.listRefusals(refusalsListed, { policy: name }),
     ]);
     const trips = new Map<string, Trips>();
     const tripsByProcess = new Map<string, Trips>();
@@ -100,6 +103,7 @@ export class PolicyPages {
       agents,
       processes: await this.#addValues(rows, entry.policy, tripsByProcess),
       processesTotal: total,
+      recentRefusals: refusals.map((data) => fromBinary(RefusalSchema, data)),
     };
   }
 

@@ -130,7 +130,7 @@ export function createQueryService(options: QueryServiceOptions): ServiceImpl<ty
       const [series, tasks, refusals, http] = await Promise.all([
         store.listSeries(row.agentId, id),
         store.listTasks(page),
-        store.listRefusals(100, id),
+        store.listRefusals(100, { processId: id }),
         store.listHttp([id], httpRecords),
       ]);
       return {

@@ -145,4 +145,10 @@ CREATE TABLE http_traffic (
 CREATE INDEX http_traffic_process ON http_traffic (process_id, client, start_ms);
 CREATE INDEX http_traffic_start ON http_traffic (start_ms);
 `,
+}, {
+  version: 3,
+  sql: `
+-- A policy's page lists those of the policy.
+CREATE INDEX refusals_policy ON refusals (policy, last_ms);
+`,
 }];

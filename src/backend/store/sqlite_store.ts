@@ -140,8 +140,8 @@ export class SqliteStore implements SyncStore {
     return this.#tasks.countTrips(policy);
   }
 
-  listRefusals(limit: number, processId?: string) {
-    return this.#tasks.listRefusals(limit, processId);
+  listRefusals(limit: number, of?: { processId: string } | { policy: string }) {
+    return this.#tasks.listRefusals(limit, of);
   }
 
   listPolicies() {

@@ -238,8 +238,8 @@ export interface Store {
     policy?: string,
   ): Promise<{ policy: string; processId: string; trips: number; lastMs: number }[]>;
 
-  /** Newest first. */
-  listRefusals(limit: number, processId?: string): Promise<Uint8Array[]>;
+  /** Newest first: all, or those of a process or of a policy. */
+  listRefusals(limit: number, of?: { processId: string } | { policy: string }): Promise<Uint8Array[]>;
 
   listPolicies(): Promise<{ policies: StoredPolicy[]; setVersion: number }>;
   listPolicyVersions(name: string): Promise<StoredPolicyVersion[]>;

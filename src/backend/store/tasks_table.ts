@@ -137,13 +137,14 @@ export class TasksTable {
   }
 
   /** Newest first. */
-  listRefusals(limit: number, processId?: string): Uint8Array[] {
-    const statement = processId === undefined
-      ? this.#database.prepare("SELECT data FROM refusals ORDER BY last_ms DESC LIMIT ?1")
-      : this.#database.prepare(
-        "SELECT data FROM refusals WHERE process_id = ?2 ORDER BY last_ms DESC LIMIT ?1",
-      );
-    const rows = processId === undefined ? statement.all(limit) : statement.all(limit, processId);
+  listRefusals(limit: number, of?: { processId: string } | { policy: string }): Uint8Array[] {
+    const column = of === undefined ? "" : "policy" in of ? "policy" : "process_id";
+    const statement = this.#database.prepare(
+      `SELECT data FROM refusals ${column && `WHERE ${column} = ?2`} ORDER BY last_ms DESC LIMIT ?1`,
+    );
+    const rows = of === undefined
+      ? statement.all(limit)
+      : statement.all(limit, "policy" in of ? of.policy : of.processId);
     return rows.map((row) => row.data as Uint8Array);
   }
 

@@ -4,6 +4,7 @@ import { Panel } from "../components/panel.tsx";
 import { SlotStrip } from "../components/slot_strip.tsx";
 import { Ago } from "../components/time.tsx";
 import { cutMiddle, showInvisible } from "../format.ts";
+import { describeReached, describeRequests } from "../words.ts";
 
 const reasons: Readonly<Record<string, string>> = {
   silence: "Silence",
@@ -15,19 +16,19 @@ const reasons: Readonly<Record<string, string>> = {
 const longestMessage = 160;
 
 /** Rules that tripped without a task starting, and why not. Nothing at all when there are none. */
-export function RefusalsPanel({ refusals, title = "Tripped, but not profiled" }: {
+export function RefusalsPanel({ refusals, withPolicy = true }: {
   refusals: readonly Refusal[];
-  title?: string;
+  withPolicy?: boolean;
 }) {
   if (refusals.length === 0) return null;
   return (
-    <Panel title={title} count={String(refusals.length)}>
+    <Panel title="Tripped, but not profiled" count={String(refusals.length)}>
       <div class="table-box">
         <table>
           <thead>
             <tr>
               <th scope="col">When</th>
-              <th scope="col">Policy</th>
+              <th scope="col">Why</th>
               <th scope="col">Why not</th>
               <th scope="col" class="wide">Window</th>
             </tr>
@@ -39,10 +40,20 @@ export function RefusalsPanel({ refusals, title = "Tripped, but not profiled" }:
                   <Ago unixMs={refusal.lastAtUnixMs} />
                   {refusal.count > 1 && <span class="sub">{refusal.count} seconds</span>}
                 </td>
-                <td class="names">
-                  <a href={`/policies/${refusal.policy}`}>
-                    <Name text={refusal.policy} />
-                  </a>
+                <td class="names why">
+                  {withPolicy && (
+                    <a href={`/policies/${refusal.policy}`}>
+                      <Name text={refusal.policy} />
+                    </a>
+                  )}
+                  <span class={withPolicy ? "sub" : ""}>
+                    <Name text={describeReached(refusal.cause)} />
+                  </span>
+                  {describeRequests(refusal.cause) !== "" && (
+                    <span class="sub">
+                      <Name text={describeRequests(refusal.cause)} />
+                    </span>
+                  )}
                   <span class="sub">
                     <Name text={refusal.service} />
                   </span>

@@ -15,7 +15,7 @@ import { describeRule, describeUri } from "../words.ts";
 const kindTitles = { on_cpu: "on-CPU", off_cpu: "off-CPU", network: "network" } as const;
 
 /** A policy in words, and what can be done with it. */
-export function PolicyHead({ summary }: { summary: PolicySummary }) {
+export function PolicyHead({ summary, wasRefused }: { summary: PolicySummary; wasRefused: boolean }) {
   const { policy: stored, paused, description, trips, lastTripUnixMs, refusals } = summary;
   const [failure, setFailure] = useState("");
   const [deleting, setDeleting] = useState(false);
@@ -46,7 +46,7 @@ export function PolicyHead({ summary }: { summary: PolicySummary }) {
           {description !== "" && <p class="lede">{showInvisible(description)}</p>}
           {policy !== undefined && <PolicyWords policy={policy} />}
           <p class="lede number">
-            {trips === 0 ? "Never tripped" : (
+            {trips === 0 ? wasRefused ? "Tripped, but no task could start" : "Never tripped" : (
               <>
                 <a href={`/tasks?policy=${name}`}>
                   Tripped {formatCount(trips)} {trips === 1 ? "time" : "times"}

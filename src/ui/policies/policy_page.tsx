@@ -1,6 +1,7 @@
 import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
 import { Panel } from "../components/panel.tsx";
+import { RefusalsPanel } from "../overview/refusals_panel.tsx";
 import { useTitle } from "../components/use_title.ts";
 import { useQuery } from "../use_query.ts";
 import { PolicyAgents } from "./policy_agents.tsx";
@@ -19,14 +20,15 @@ export function PolicyPage({ name }: { name: string }) {
   });
   return (
     <Answer query={query} missing={`There is no policy named ${name}`}>
-      {({ summary, versions, agents, processes, processesTotal }) =>
+      {({ summary, versions, agents, processes, processesTotal, recentRefusals }) =>
         summary?.policy !== undefined && (
           <>
-            <PolicyHead summary={summary} />
+            <PolicyHead summary={summary} wasRefused={recentRefusals.length > 0} />
             <div class="columns">
               <div class="stack">
                 <PolicyMatches processes={processes} total={processesTotal} paused={summary.paused} />
                 <PolicyTasks name={name} />
+                <RefusalsPanel refusals={recentRefusals} withPolicy={false} />
               </div>
               <div class="stack">
                 <PolicyAgents agents={agents} />
