@@ -15,7 +15,8 @@ export interface HttpServer extends AsyncDisposable {
 }
 
 /**
- * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, all else is 200.
+ * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, /slow takes 250 ms from
+ * its second request on a connection on, all else is 200.
  * `folder` is writable by all; `program` may be a copy, to tell it from others. With a certificate it speaks TLS, and
  * HTTP/2 when asked.
  */
@@ -37,6 +38,7 @@ events { worker_connections 8192; }
 http {
   access_log off; sendfile on; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   large_client_header_buffers 4 8k; keepalive_requests 1000000;
+  limit_req_zone $connection zone=slow:1m rate=4r/s; limit_req_log_level info;
   server {
     listen 127.0.0.1:${port}${certificate === undefined ? "" : ` ssl${http2 ? " http2" : ""}`};
     ${
@@ -47,6 +49,7 @@ http {
     location = /status/404 { return 404; }
     location = /status/503 { return 503; }
     location = /file { root ${folder}; }
+    location = /slow { limit_req zone=slow burst=8; alias ${folder}/nginx.conf; }
     location / { return 200 "ok"; }
   }
 }`,
