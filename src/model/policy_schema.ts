@@ -2,7 +2,7 @@ import { RE2JS } from "re2js";
 import * as z from "zod";
 import { formatDuration, parseDuration } from "./duration.ts";
 import { Fault, quoteValue, showText } from "./fault.ts";
-import { isMetricName, metrics } from "./metric.ts";
+import { isMetricName, type MetricName, metrics } from "./metric.ts";
 import {
   type Policy,
   policyDefaults,
@@ -190,6 +190,11 @@ const ruleFields = z.strictObject({
   include_pending: field<boolean>(parseBoolean, { value: ruleDefaults.includePending }),
 });
 
+/** Whether requests in flight can be judged by a metric. */
+function judgesPending(metric: MetricName): boolean {
+  return metrics[metric].unit === "milliseconds";
+}
+
 /** Checks across fields run on the raw rule, so that one wrong field does not hide what is wrong with another. */
 const ruleSchema = z.unknown().transform((raw, context): Rule => {
   const parsed = ruleFields.safeParse(raw);
@@ -211,6 +216,11 @@ const ruleSchema = z.unknown().transform((raw, context): Rule => {
   if (metric !== undefined && rule.uri !== undefined && !metrics[metric].http) {
     const http = Object.values(metrics).filter((one) => one.http).map((one) => one.name);
     report(context, ["uri"], new Fault(`does not go with ${metric}`, `remove it, or use ${eitherOf(http)}`));
+  }
+  if (metric !== undefined && rule.include_pending === true && !judgesPending(metric)) {
+    const times = Object.values(metrics).map(({ name }) => name).filter(judgesPending);
+    const fault = new Fault(`does not go with ${metric}`, `remove it, or use ${eitherOf(times)}`);
+    report(context, ["include_pending"], fault);
   }
   if (!parsed.success || context.issues.length > 0 || typeof threshold !== "number") return z.NEVER;
   const { uri, errors, role } = parsed.data;

@@ -32,6 +32,7 @@ const rule: fc.Arbitrary<Rule> = fc.record({
 }).map(({ uri, ...rest }) => ({
   ...rest,
   count: 1 + rest.count % rest.periodSeconds,
+  includePending: rest.includePending && metrics[rest.metric].unit === "milliseconds",
   ...(uri !== undefined && metrics[rest.metric].http ? { uri } : {}),
 }));
 

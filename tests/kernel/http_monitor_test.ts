@@ -69,6 +69,10 @@ Deno.test("HttpMonitor fills the windows of every kind of rule with what the cli
       monitor.describe(`boot-${server.pid}`, regex[0]!.rule, 100),
       /matched with 23 of 23 requests \(100 %\).* 0 samples were lost/,
     );
+    assert.match(
+      monitor.pendingFault(`boot-${server.pid}`, { ...regex[0]!.rule, includePending: true })!,
+      /not known before a request ends; use paths or prefixes/,
+    );
     // No traffic is an empty slot.
     monitor.read({ second: 101, coveredSeconds: 1, atBootNs: bootNs() });
     assert.equal(rate[0]!.window.slots(101, 1)[0]!.state, "empty");

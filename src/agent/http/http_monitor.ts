@@ -18,6 +18,8 @@ const samplesPerSecond = 1024;
 const leastSamples = 16;
 const tooManyChildren =
   "HTTP of 8,192 processes and children of theirs is watched on this host already; let fewer processes match";
+const unknownMatches =
+  "what an expression matches is not known before a request ends; use paths or prefixes to judge those in flight";
 /** Time of a tick for matching samples with regular expressions. */
 const matchBudgetMs = 10;
 
@@ -121,6 +123,7 @@ export class HttpMonitor {
   pendingFault(processId: string, rule: Rule): string | undefined {
     const followed = this.#followed.get(processId);
     if (!rule.includePending || followed === undefined) return undefined;
+    if (rule.uri !== undefined && "regex" in rule.uri) return unknownMatches;
     return this.#loaded?.pending.refusal(followed.live.process.pid);
   }
 
