@@ -29,7 +29,7 @@ export class FrameMachine {
   readonly #reader: DwarfReader;
   readonly #origins: PointerOrigins;
   readonly #tell: (location: number, state: FrameState) => void;
-  readonly #remembered = Array.from({ length: maxRememberedStates }, () => new FrameState());
+  readonly #remembered: FrameState[] = [];
   #rememberedCount = 0;
 
   /** `tell` gets each state and the address where it begins to hold, ascending; the machine goes on to change the state. */
@@ -101,7 +101,7 @@ export class FrameMachine {
         return true;
       case 0x0a: // DW_CFA_remember_state
         if (this.#rememberedCount >= maxRememberedStates) return false;
-        this.#remembered[this.#rememberedCount++]!.copyFrom(state);
+        (this.#remembered[this.#rememberedCount++] ??= new FrameState()).copyFrom(state);
         return true;
       case 0x0b: // DW_CFA_restore_state
         if (this.#rememberedCount === 0) return false;

@@ -84,7 +84,8 @@ export class FrameSectionCompiler {
     this.#functions.begin(start - firstAddress, end - firstAddress);
     this.#isSignalFrame = common.isSignalFrame;
     const known = this.#machine.run({ programEnd, common, initial, start, end });
-    if (!known) this.#functions.add(this.#machine.location - firstAddress, 0);
+    const brokenAt = this.#machine.location;
+    if (!known && brokenAt < end) this.#functions.add(brokenAt - firstAddress, 0);
     return known;
   }
 

@@ -44,19 +44,24 @@ function fullKey(state: FrameState, isSignalFrame: boolean): string {
 }
 
 function toRule(state: FrameState, isSignalFrame: boolean): UnwindRule | undefined {
-  const { base, cfaOffset, cfaOperand, returnAddressOffset, framePointer, framePointerOffset } = state;
+  const { base, cfaOffset, cfaOperand, returnAddressOffset } = state;
   if (state.returnAddress === savedReturnAddress.undefined) return outermost;
-  const rule = { base, cfaOffset, cfaOperand, returnAddressOffset, framePointer, framePointerOffset };
-  const fits = [cfaOperand, returnAddressOffset, framePointerOffset].every(isSmall) &&
-    cfaOffset === (cfaOffset | 0);
-  if (!fits) return undefined;
+  const fits = isSmall(cfaOperand) && isSmall(returnAddressOffset) && cfaOffset === (cfaOffset | 0);
+  if (!fits || base === cfaBase.none) return undefined;
+  const common = { cfaOffset, cfaOperand, returnAddressOffset, ...toFramePointer(state) };
   if (state.returnAddress === savedReturnAddress.onStack) {
-    const signal = isSignalFrame && base === cfaBase.stackSlot && cfaOperand === 0;
-    return signal ? { ...rule, base: cfaBase.signal } : undefined;
+    const isSignal = isSignalFrame && base === cfaBase.stackSlot && cfaOperand === 0;
+    return isSignal ? { base: cfaBase.signal, ...common } : undefined;
   }
-  const supported = base !== cfaBase.none && state.returnAddress === savedReturnAddress.inCaller &&
-    !state.stackPointerMoved;
-  return supported ? rule : undefined;
+  const isUsual = state.returnAddress === savedReturnAddress.inCaller && !state.stackPointerMoved;
+  return isUsual ? { base, ...common } : undefined;
+}
+
+function toFramePointer(state: FrameState): Pick<UnwindRule, "framePointer" | "framePointerOffset"> {
+  const { framePointer, framePointerOffset } = state;
+  return isSmall(framePointerOffset)
+    ? { framePointer, framePointerOffset }
+    : { framePointer: savedFramePointer.undefined, framePointerOffset: 0 };
 }
 
 const outermost: UnwindRule = { ...noRule, base: cfaBase.end, framePointer: savedFramePointer.undefined };

@@ -28,7 +28,8 @@ Deno.test("the reader of line programs survives mutated programs", () => {
       link: 0,
     };
     const sections = [{ ...section, fileOffset: 0, sizeBytes: bytes.length, entryBytes: 0 }];
-    const elf: Elf = { segments: [], sections, buildId: "", buildIdOffset: 0, debugLink: undefined };
+    const outline = { machine: 62, segments: [], frameHeader: undefined, sections };
+    const elf: Elf = { ...outline, buildId: "", buildIdOffset: 0, debugLink: undefined };
     const all = new DwarfSections(source, elf, { left: 200_000 }, { leftBytes: 4 * 1024 * 1024 });
     const program = readLineProgram(all, 0, { folder: "/build", addressBytes: 8 });
     for (let address = 0x401000; address < 0x401200; address += 7) {

@@ -34,7 +34,15 @@ function outline(bytes: Uint8Array): { source: MemorySource; elf: Elf } {
   const segments = [{ fileOffset: headerBytes, fileBytes: whole.length, address: tableAddress }];
   return {
     source: new MemorySource(whole),
-    elf: { sections, segments, buildId: "", buildIdOffset: 0, debugLink: undefined },
+    elf: {
+      machine: 62,
+      sections,
+      segments,
+      frameHeader: undefined,
+      buildId: "",
+      buildIdOffset: 0,
+      debugLink: undefined,
+    },
   };
 }
 
