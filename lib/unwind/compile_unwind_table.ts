@@ -25,7 +25,7 @@ const maxDecompressedBytes = 64 * 1024 * 1024;
  * import { parseElf } from "../elf/elf.ts";
  * import { compileUnwindTable } from "./compile_unwind_table.ts";
  * import { findUnwindRule } from "./unwind_table.ts";
- * const source = new MemorySource(Deno.readFileSync("/proc/self/exe"));
+ * const source = new MemorySource(Deno.readFileSync("/lib/x86_64-linux-gnu/libc.so.6"));
  * const table = compileUnwindTable(source, parseElf(source)!);
  * if ("reason" in table) throw new Error(table.reason);
  * if (findUnwindRule(table, 0).base !== 0) throw new Error("unexpected");

@@ -216,3 +216,11 @@ Deno.test("compileUnwindTable() finds .eh_frame by its header when a file has no
   const whole = compileUnwindTable(source, elf);
   assert.deepEqual(compileUnwindTable(source, { ...elf, sections: [] }), whole);
 });
+
+Deno.test("compileUnwindTable() leaves Go's code to frame pointers", () => {
+  const frames = new FrameBytes(true).addCommon().addFunction();
+  const { source, elf } = makeFrameFile(frames);
+  const go = [...elf.sections, { ...elf.sections[0]!, name: ".gopclntab" }];
+  assert.deepEqual(compileUnwindTable(source, { ...elf, sections: go }), { reason: "no unwind information" });
+  assert.ok("rows" in compileUnwindTable(source, elf));
+});

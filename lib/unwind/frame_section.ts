@@ -42,7 +42,8 @@ export class FrameSection implements PointerOrigins {
 /**
  * Opens the sections of a file that have unwind information, the better one first.
  *
- * Source: .eh_frame, found by its section header, or else by PT_GNU_EH_FRAME; .debug_frame, which may be compressed.
+ * Source: .eh_frame, found by its section header, or else by PT_GNU_EH_FRAME; .debug_frame, which may be compressed, but
+ * not of Go.
  */
 export function openFrameSections(
   source: ByteSource,
@@ -50,12 +51,17 @@ export function openFrameSections(
   budget: { readonly steps: StepBudget; readonly memory: MemoryBudget },
 ): FrameSection[] {
   const found = [findFrames(source, elf, budget.steps)];
-  const debugFrames = openSection(source, elf, ".debug_frame", budget.memory);
+  const debugFrames = isGo(elf) ? undefined : openSection(source, elf, ".debug_frame", budget.memory);
   if (debugFrames !== undefined) {
     const place = { sectionAddress: 0, isDebugFrame: true, endsAtTerminator: false };
     found.push(new FrameSection(debugFrames, budget.steps, place));
   }
   return found.filter((section) => section !== undefined);
+}
+
+/** Go keeps frame pointers, and its .debug_frame does not say where the caller's is saved. */
+function isGo(elf: Elf): boolean {
+  return elf.sections.some(({ name }) => name.endsWith(".gopclntab"));
 }
 
 function findFrames(source: ByteSource, elf: Elf, steps: StepBudget): FrameSection | undefined {

@@ -9,6 +9,8 @@ import type { RuleSet } from "./rule_set.ts";
 
 const maxCommon = 65_536;
 const maxOffset = 0x1_0000_0000;
+/** Of one function; the longest in LLVM, node and rustc takes 12 KiB. */
+const maxProgramBytes = 256 * 1024;
 
 interface CommonState {
   readonly common: CommonInformation;
@@ -45,7 +47,7 @@ export class FrameSectionCompiler {
     const { sizeBytes, endsAtTerminator, isDebugFrame } = this.#section;
     const reader = this.#reader;
     for (let at = 0; at + 4 <= sizeBytes;) {
-      if (this.#functions.isFull) return "too many functions or rows";
+      if (this.#functions.isFull) break;
       reader.at = at;
       const bytes = reader.unitLength();
       if (bytes === 0 && endsAtTerminator) break;
@@ -60,7 +62,7 @@ export class FrameSectionCompiler {
       if (reader.failed) return "unwind information is too long or broken";
       at = end;
     }
-    return "";
+    return this.#functions.isFull ? "too many functions or rows" : "";
   }
 
   /** Reads an FDE whose reader is behind the pointer to its CIE; false when it is broken. */
@@ -80,7 +82,8 @@ export class FrameSectionCompiler {
     if (start === end) return true;
     const firstAddress = this.#firstAddress;
     const isPlace = start >= firstAddress && end > start && end - firstAddress <= maxOffset;
-    if (!isPlace || reader.at > programEnd) return false;
+    const programBytes = programEnd - reader.at;
+    if (!isPlace || programBytes < 0 || programBytes > maxProgramBytes) return false;
     this.#functions.begin(start - firstAddress, end - firstAddress);
     this.#isSignalFrame = common.isSignalFrame;
     const known = this.#machine.run({ programEnd, common, initial, start, end });

@@ -26,8 +26,9 @@ export class FunctionRows {
     this.firstRows.push(this.offsets.length);
   }
 
-  /** A row of the function that was begun last. */
+  /** A row of the function that was begun last; nothing more once it is full. */
   add(offset: number, ruleNumber: number): void {
+    if (this.offsets.length >= maxRows) return;
     this.offsets.push(offset);
     this.ruleNumbers.push(ruleNumber);
   }

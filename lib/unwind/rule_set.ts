@@ -21,8 +21,8 @@ export class RuleSet {
   }
 
   #add(key: number | string, state: FrameState, isSignalFrame: boolean): number {
-    const rule = toRule(state, isSignalFrame);
-    if (rule === undefined || this.rules.length >= maxRules) return 0;
+    const rule = this.rules.length < maxRules ? toRule(state, isSignalFrame) : undefined;
+    if (rule === undefined) return 0;
     this.#numbers.set(key, this.rules.length);
     return this.rules.push(rule) - 1;
   }
