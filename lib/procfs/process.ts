@@ -83,6 +83,16 @@ export function findVariables(environment: Uint8Array, names: readonly string[])
   return found;
 }
 
+/**
+ * Reads the words a process was started with; empty when it is gone or may not be looked at.
+ *
+ * Source: /proc/PID/cmdline. Limits: the first 128 KiB; a process can write over it.
+ */
+export function readCommandLine(pid: number): string[] {
+  const length = readSmallFile(`/proc/${pid}/cmdline`, environmentBuffer) ?? 0;
+  return decoder.decode(environmentBuffer.subarray(0, length)).split("\0").slice(0, -1);
+}
+
 /** Reads where a process stands among the cgroups: see {@linkcode parseCgroupPath}; "" when it is gone. */
 export function readCgroupPath(pid: number): string {
   return parseCgroupPath(readText(`/proc/${pid}/cgroup`) ?? "");

@@ -7,6 +7,8 @@ const maxLines = 1_000_000;
 const maxLineBytes = 4096;
 const pieceBytes = 256 * 1024;
 const maxNameBytes = 1024;
+/** So many bytes at the begin and at the end of what was read tell whether it is still there. */
+const checkedBytes = 4096;
 /** Entries that start before an address and end before it, looked at before giving up. */
 const maxStepsBack = 256;
 const space = 32;
@@ -22,6 +24,8 @@ const decoder = new TextDecoder();
 export class PerfMap {
   readonly #source: ByteSource;
   readonly #lines = new LineReader(maxLineBytes);
+  #head = new Uint8Array(0);
+  #tail = new Uint8Array(0);
   #readBytes = 0;
   #count = 0;
   #starts = new Float64Array(256);
@@ -39,13 +43,27 @@ export class PerfMap {
     return this.#count;
   }
 
+  /** True when there is more than is read of a map: the newest functions have no names then. */
+  get isCut(): boolean {
+    return this.#readBytes >= maxFileBytes || this.#count === maxLines;
+  }
+
+  /** False when the file was written anew, as a JVM does each time it is asked, and does not go on from what was read. */
+  isContinued(sizeBytes: number): boolean {
+    return sizeBytes >= this.#readBytes &&
+      equalBytes(this.#head, this.#source.readAt(0, this.#head.length)) &&
+      equalBytes(this.#tail, this.#source.readAt(this.#readBytes - this.#tail.length, this.#tail.length));
+  }
+
   /** Reads what was appended since the last time, up to the size that the file now has. */
   readNew(sizeBytes: number): void {
     const end = Math.min(sizeBytes, maxFileBytes);
     while (this.#readBytes < end && this.#count < maxLines) {
       const piece = this.#source.readAt(this.#readBytes, Math.min(pieceBytes, end - this.#readBytes));
       if (piece.length === 0) return;
+      if (this.#readBytes === 0) this.#head = piece.slice(0, checkedBytes);
       this.#readBytes += piece.length;
+      this.#tail = piece.slice(-checkedBytes);
       this.#lines.push(piece, (bytes, from, to) => this.#addLine(bytes, from, to));
     }
   }
@@ -106,6 +124,10 @@ export class PerfMap {
     }
     return order;
   }
+}
+
+function equalBytes(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((byte, index) => byte === right[index]);
 }
 
 /** A hexadecimal number with or without 0x, and where it ends; `end` is past `to` when there is none. */

@@ -1,7 +1,9 @@
 import { keepExecutable, type Mapping, parseMaps, readMapsText } from "../procfs/maps.ts";
 import { readStat } from "../procfs/process.ts";
 import { JitNames } from "./jit_names.ts";
+import { findLanguageRuntime, type LanguageRuntime } from "./language_runtime.ts";
 import type { ModuleCache } from "./module_cache.ts";
+import { NameGaps } from "./name_notes.ts";
 
 /** States of the address space kept when libraries come and go or the process executes another program. */
 const maxGenerations = 8;
@@ -10,17 +12,25 @@ const maxGenerations = 8;
 export class ProcessMappings {
   readonly pid: number;
   readonly jit: JitNames;
+  readonly gaps: NameGaps;
   readonly #startTicks: number;
   readonly #modules: ModuleCache;
   #generations: Mapping[][] = [];
   #newestText = "";
+  #runtime: LanguageRuntime | undefined;
 
   /** `startTicks` as /proc/PID/stat has it; 0 when the process was gone already. */
   constructor(pid: number, startTicks: number, modules: ModuleCache) {
     this.pid = pid;
     this.jit = new JitNames(pid);
+    this.gaps = new NameGaps(pid);
     this.#startTicks = startTicks;
     this.#modules = modules;
+  }
+
+  /** The runtime it runs, as the files tell that it has mapped last. */
+  get runtime(): LanguageRuntime | undefined {
+    return this.#runtime;
   }
 
   /** Takes in the text of its maps and opens the files, so that their names outlive them. */
@@ -30,6 +40,7 @@ export class ProcessMappings {
     this.#newestText = text;
     const mappings = parseMaps(text);
     this.#generations = [mappings, ...this.#generations].slice(0, maxGenerations);
+    this.#runtime = findLanguageRuntime(mappings);
     for (const mapping of mappings) this.#modules.open(this.pid, mapping);
   }
 
@@ -38,6 +49,12 @@ export class ProcessMappings {
     const text = await readMapsText(this.pid);
     if (readStat(this.pid)?.startTicks !== this.#startTicks) return;
     this.add(text);
+    this.jit.refresh();
+  }
+
+  /** Reads the names of JIT code that are new, unless that was just done. */
+  refreshNames(): void {
+    if (this.jit.isFresh || readStat(this.pid)?.startTicks !== this.#startTicks) return;
     this.jit.refresh();
   }
 

@@ -1,10 +1,15 @@
 import type { Mapping } from "../procfs/maps.ts";
 import { type Kallsyms, readKallsyms } from "./kallsyms.ts";
-import type { Module } from "./module.ts";
+import { readV8Symbol } from "./jit_function.ts";
+import { generatedModule, isGeneratedCode } from "./language_runtime.ts";
 import { isMappedBuild } from "./mapped_build.ts";
+import type { Module } from "./module.ts";
 import { ModuleCache, type ModuleCacheOptions } from "./module_cache.ts";
+import type { NameNote } from "./name_notes.ts";
 import { ProcessMappings } from "./process_mappings.ts";
+import { markRuntimeFrames } from "./runtime_frames.ts";
 import type { SourceFrame } from "./source_frame.ts";
+import type { SymbolizedFrame } from "./symbolized_frame.ts";
 import { vdsoPath } from "./vdso.ts";
 import { demangle } from "./demangle.ts";
 
@@ -14,32 +19,6 @@ const userAddressEnd = 0x1_0000_0000_0000n;
 const missIntervalMs = 100;
 /** Before the key of a module whose lines are read, not only its names. */
 const linesKey = "lines ";
-
-/** What an address turned out to be. */
-export interface SymbolizedFrame {
-  readonly kind: "user" | "kernel" | "jit";
-  /** Demangled; "" when it has no name. */
-  readonly function: string;
-  /** The mapped file's path, "[kernel]", "[nf_tables]", "[vdso]" and the like; "" when nothing is known. */
-  readonly module: string;
-  /**
-   * Address in the module's own file, which nm and addr2line take; its offset when the file cannot be read; as sampled
-   * for the kernel, for JIT code and where nothing is mapped.
-   */
-  readonly address: bigint;
-  /** Where in the source it is; absent when that is not known. */
-  readonly source?: SourcePlace;
-  /** The compiler put this function into the next frame's, which is at the same address. */
-  readonly inlined?: boolean;
-}
-
-/** A line of a source file. */
-export interface SourcePlace {
-  /** Path where it was compiled. */
-  readonly file: string;
-  /** From 1; 0 when only the file is known. */
-  readonly line: number;
-}
 
 /** A process to name addresses of. */
 export interface SymbolizedProcess {
@@ -100,13 +79,24 @@ export class Symbolizer {
     addresses: BigUint64Array,
   ): Promise<SymbolizedFrame[]> {
     const process = this.#processes.get(pid);
-    if (kind === "user" && process !== undefined) await this.#refreshOnMiss(process, addresses);
-    return Array.from(addresses, (address, position) => {
+    if (kind === "user" && process !== undefined) {
+      process.refreshNames();
+      await this.#refreshOnMiss(process, addresses);
+    }
+    const frames = Array.from(addresses, (address, position) => {
       const before = position === 0 || address === 0n ? 0n : 1n;
       if (kind === "kernel") return this.#nameKernel(address, before);
       if (process === undefined || address >= userAddressEnd) return unnamed("user", "", address);
       return this.#nameUser(process, address, Number(before));
     });
+    if (kind === "kernel" || process?.runtime === undefined) return frames;
+    process.gaps.add(frames, process.runtime);
+    return this.#markRuntime(frames, process);
+  }
+
+  /** Why names or frames of the processes are missing, as far as their runtimes tell. */
+  listNotes(): NameNote[] {
+    return [...this.#processes.values()].flatMap(({ gaps, jit, runtime }) => gaps.list(jit, runtime));
   }
 
   /**
@@ -158,20 +148,33 @@ export class Symbolizer {
     const inModule = module?.toAddress(offset);
     if (module !== undefined && inModule !== undefined) {
       const name = module.symbols?.nameAt(inModule) ?? "";
-      const frame = {
-        kind: "user",
-        function: name,
+      // V8 names in its map what was stripped of its file, too.
+      const found = name === "" ? process.jit.find(lookup, process.runtime) : readV8Symbol(name);
+      const frame: SymbolizedFrame = {
+        ...(found ?? { kind: "user", function: name }),
         module: module.path,
         address: BigInt(inModule + before),
-      } as const;
+      };
       this.#places.set(frame, { module, address: inModule });
       return frame;
     }
-    const path = mapping?.path ?? "";
-    const name = process.jit.nameAt(lookup);
-    if (name !== "") return { kind: "jit", function: name, module: path, address };
-    const named = mapping !== undefined && (mapping.inode !== 0 || path === vdsoPath);
+    const generated = mapping === undefined || isGeneratedCode(mapping);
+    const path = generated ? generatedModule(process.runtime) : mapping.path;
+    const found = process.jit.find(lookup, process.runtime);
+    if (found !== undefined) return { ...found, module: path, address };
+    if (mapping === undefined) return unnamed("user", "", address);
+    if (generated) return unnamed("jit", path, address);
+    const named = mapping.inode !== 0 || path === vdsoPath;
     return unnamed("user", path, named ? BigInt(offset + before) : address);
+  }
+
+  #markRuntime(frames: readonly SymbolizedFrame[], { runtime }: ProcessMappings): SymbolizedFrame[] {
+    const marked = markRuntimeFrames(frames, runtime);
+    for (const [index, frame] of marked.entries()) {
+      const place = this.#places.get(frames[index]!);
+      if (place !== undefined) this.#places.set(frame, place);
+    }
+    return marked;
   }
 
   #load(process: ProcessMappings, mapping: Mapping): Module | undefined {
@@ -221,6 +224,6 @@ function expandFrame(frame: SymbolizedFrame, found: readonly SourceFrame[] | und
   });
 }
 
-function unnamed(kind: "user" | "kernel", module: string, address: bigint): SymbolizedFrame {
+function unnamed(kind: "user" | "kernel" | "jit", module: string, address: bigint): SymbolizedFrame {
   return { kind, function: "", module, address };
 }

@@ -14,6 +14,8 @@ export interface FileStatus {
   readonly gid: number;
   readonly inode: bigint;
   readonly sizeBytes: number;
+  /** When its content was last written, ms since 1970. */
+  readonly modifiedUnixMs: number;
   /** Of the file system the file is on. */
   readonly deviceMajor: number;
   readonly deviceMinor: number;
@@ -40,6 +42,8 @@ export function readFileStatus(fd: number): FileStatus | number {
     mode: buffer.getUint16(28, true),
     inode: buffer.getBigUint64(32, true),
     sizeBytes: Number(buffer.getBigUint64(40, true)),
+    modifiedUnixMs: Number(buffer.getBigInt64(112, true)) * 1000 +
+      Math.floor(buffer.getUint32(120, true) / 1e6),
     deviceMajor: buffer.getUint32(136, true),
     deviceMinor: buffer.getUint32(140, true),
   };

@@ -18,7 +18,7 @@ export class OpenedFile implements ByteSource {
     return this.#fd;
   }
 
-  /** Size when it was opened or last measured. */
+  /** Size when it was opened. */
   get sizeBytes(): number {
     return this.#status.sizeBytes;
   }
@@ -39,10 +39,10 @@ export class OpenedFile implements ByteSource {
     return this.#status.uid;
   }
 
-  /** Size now, 0 when it cannot be told. */
-  measureBytes(): number {
+  /** Size and time of the last write now; undefined when they cannot be told. */
+  measure(): Pick<FileStatus, "sizeBytes" | "modifiedUnixMs"> | undefined {
     const status = this.#open ? readFileStatus(this.#fd) : 0;
-    return typeof status === "number" ? 0 : status.sizeBytes;
+    return typeof status === "number" ? undefined : status;
   }
 
   /** A fresh array of at most `length` bytes; shorter at the end of the file, empty on an error or after `close`. */

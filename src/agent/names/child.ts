@@ -1,4 +1,5 @@
-import { type SymbolizedFrame, Symbolizer } from "../../../lib/symbol/symbolizer.ts";
+import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
+import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
 import { openInOwnRoot } from "../../../lib/sys/open_in_root.ts";
 import { debugFilePath } from "../debuginfod/debug_file_cache.ts";
 import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
@@ -28,7 +29,11 @@ export async function runNamingChild(): Promise<void> {
       if (request.type === "resolve") named = await resolve(symbolizer, request);
       if (request.type === "lines") named = addLines(symbolizer, named);
       const asked = request.type === "resolve" || request.type === "lines";
-      write(asked ? packFrames(named, symbolizer.listWanted()) : { type: "done" });
+      write(
+        asked
+          ? packFrames(named, { wanted: symbolizer.listWanted(), notes: symbolizer.listNotes() })
+          : { type: "done" },
+      );
     }
     if (decoder.broken) return;
   }

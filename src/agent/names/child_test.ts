@@ -29,7 +29,14 @@ Deno.test("runNamingChild() answers each request and ends when its input does", 
     answers: [
       { type: "ready" },
       { type: "done" },
-      { type: "resolved", strings: [""], stacks: [[0, 0, 0, 0, 0, 0, 0]], addresses: ["17"], wanted: [] },
+      {
+        type: "resolved",
+        strings: [""],
+        stacks: [[0, 0, 0, 0, 0, 0, 0]],
+        addresses: ["17"],
+        wanted: [],
+        notes: [],
+      },
     ],
   });
 });

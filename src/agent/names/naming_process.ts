@@ -57,6 +57,7 @@ export class NamingProcess {
     let deadline: ReturnType<typeof setTimeout> | undefined;
     try {
       await this.#started.promise;
+      this.#checkMemory();
       if (this.#failure !== "") return undefined;
       const answer = new Promise<Answer | undefined>((resolve) => this.#waiting = resolve);
       const { deadlineMs } = this.#limits;

@@ -1,11 +1,17 @@
-import type { SymbolizedFrame } from "../../../lib/symbol/symbolizer.ts";
+import { type NameNote, nameNoteKinds } from "../../../lib/symbol/name_notes.ts";
+import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
 
 /** Frame kinds in the order of their numbers in `Answer`. */
-export const frameKinds = ["user", "kernel", "jit"] as const;
+export const frameKinds = ["user", "kernel", "jit", "interpreted"] as const;
 
 /** Numbers of one frame in `Answer`. */
 const stride = 7;
 const maxLine = 2 ** 31;
+/** Bits of a frame's last number. */
+const inlinedBit = 1;
+const runtimeBit = 2;
+/** The largest time that there is. */
+const maxUnixMs = 8.64e15;
 
 /** Some frames of one process: user or kernel part of a stack, leaf first. */
 export interface FrameRequest {
@@ -52,6 +58,7 @@ export type Answer =
     addresses: string[];
     /** Build IDs of modules of which a debug file would tell more. */
     wanted: string[];
+    notes: NameNote[];
   };
 
 /** Addresses as text: hexadecimal, comma between. */
@@ -83,17 +90,17 @@ export function readRequest(message: unknown): Request | undefined {
 /** Reads what came from the child, which has read hostile files; undefined when it is no answer. */
 export function readAnswer(message: unknown): Answer | undefined {
   if (!isObject(message)) return undefined;
-  const { type, key, strings, stacks, addresses, wanted } = message;
+  const { type, key, strings, stacks, addresses, wanted, notes } = message;
   if (type === "ready" || type === "done") return { type };
   if (type === "module" && typeof key === "string") return { type, key };
   if (
     type !== "resolved" || !isTexts(strings) || !isTexts(addresses) || !isTexts(wanted) ||
-    !Array.isArray(stacks)
+    !Array.isArray(stacks) || !Array.isArray(notes) || !notes.every(isNote)
   ) {
     return undefined;
   }
   const whole = stacks.every((stack) => Array.isArray(stack) && stack.every(Number.isInteger));
-  return whole ? { type, strings, stacks, addresses, wanted } : undefined;
+  return whole ? { type, strings, stacks, addresses, wanted, notes } : undefined;
 }
 
 /** The named frames of an answer. */
@@ -111,7 +118,8 @@ export function unpackFrames(
         module: strings[stack[at + 2]!] ?? "",
         address: parseAddress(addresses[stack[at + 3]!] ?? ""),
         ...(file !== "" && { source: { file, line: line >= 0 && line < maxLine ? line : 0 } }),
-        ...(stack[at + 6] === 1 && { inlined: true }),
+        ...((stack[at + 6]! & inlinedBit) !== 0 && { inlined: true }),
+        ...((stack[at + 6]! & runtimeBit) !== 0 && { runtime: true }),
       });
     }
     return frames;
@@ -121,7 +129,7 @@ export function unpackFrames(
 /** The answer that holds these frames. */
 export function packFrames(
   stacks: readonly (readonly SymbolizedFrame[])[],
-  wanted: string[],
+  { wanted, notes }: { wanted: string[]; notes: NameNote[] },
 ): Answer & { type: "resolved" } {
   const strings = new Map<string, number>();
   const addresses: string[] = [];
@@ -138,10 +146,10 @@ export function packFrames(
       addresses.push(frame.address.toString(16)) - 1,
       intern(frame.source?.file ?? ""),
       frame.source?.line ?? 0,
-      frame.inlined ? 1 : 0,
+      (frame.inlined ? inlinedBit : 0) + (frame.runtime ? runtimeBit : 0),
     ])
   );
-  return { type: "resolved", strings: [...strings.keys()], stacks: packed, addresses, wanted };
+  return { type: "resolved", strings: [...strings.keys()], stacks: packed, addresses, wanted, notes };
 }
 
 function parseAddress(text: string): bigint {
@@ -159,6 +167,13 @@ function isTexts(value: unknown): value is string[] {
 function isProcess(value: unknown): value is CapturedProcess {
   return isObject(value) && Number.isInteger(value.pid) && Number.isInteger(value.startTicks) &&
     typeof value.maps === "string";
+}
+
+function isNote(value: unknown): value is NameNote {
+  if (!isObject(value)) return false;
+  const { pid, kind, mapWrittenUnixMs } = value;
+  return Number.isInteger(pid) && nameNoteKinds.some((known) => known === kind) &&
+    Number.isInteger(mapWrittenUnixMs) && Math.abs(mapWrittenUnixMs as number) <= maxUnixMs;
 }
 
 function isStack(value: unknown): value is { pid: number; kind: "user" | "kernel"; addresses: string } {

@@ -1,7 +1,8 @@
 import type { Logger } from "../../../lib/log.ts";
 import { keepExecutable, readMapsText } from "../../../lib/procfs/maps.ts";
 import { readStat } from "../../../lib/procfs/process.ts";
-import type { SymbolizedFrame } from "../../../lib/symbol/symbolizer.ts";
+import type { NameNote } from "../../../lib/symbol/name_notes.ts";
+import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
 import { BadModules } from "./bad_modules.ts";
 import { type NamingLimits, NamingProcess } from "./naming_process.ts";
 import {
@@ -71,6 +72,7 @@ export class NameResolver {
   #starts = 0;
   #lineDeaths = 0;
   #problem = "";
+  #notes: readonly NameNote[] = [];
   #closed = false;
   #refreshing = false;
   /** Requests wait here for the one before. */
@@ -105,6 +107,11 @@ export class NameResolver {
     return this.#problem;
   }
 
+  /** What is missing of the targets' names and frames, as their runtimes tell; what it says of stacks named so far. */
+  get notes(): readonly NameNote[] {
+    return this.#notes;
+  }
+
   /**
    * Names frames, leaf first; as many lists as requests, each as long as its addresses but for the inlined functions, which stand
    * before the one they were put into. The first address of a request is where the thread was, all others are return
@@ -124,6 +131,7 @@ export class NameResolver {
         answer = await this.#enqueue(() => this.#askWithLines(request));
       }
       const frames = answer?.type === "resolved" ? unpackFrames(answer) : [];
+      if (answer?.type === "resolved") this.#notes = answer.notes;
       batch.forEach((request, position) => {
         const list = frames[position];
         named.push(list !== undefined && isWhole(list, request) ? list : nameNothing(request));

@@ -144,7 +144,7 @@ Deno.test("resolve() keeps the names when the child dies of lines, and asks for 
       import { encodeMessage, MessageDecoder } from "${new URL("./frame_codec.ts", import.meta.url)}";
       const decoder = new MessageDecoder();
       const frame = [0, 0, 1, 0, 1, 0, 0];
-      const named = { type: "resolved", strings: ["leaf", ""], stacks: [frame], addresses: ["7"], wanted: [] };
+      const named = { type: "resolved", strings: ["leaf", ""], stacks: [frame], addresses: ["7"], wanted: [], notes: [] };
       const say = (message) => Deno.stdout.writeSync(encodeMessage(message));
       say({ type: "ready" });
       for await (const piece of Deno.stdin.readable) {

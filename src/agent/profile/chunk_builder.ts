@@ -3,6 +3,9 @@ import {
   type Frame,
   FrameKind,
   FrameSchema,
+  type NameNote as WireNameNote,
+  NameNoteKind,
+  NameNoteSchema,
   type ProfileChunk,
   ProfileChunkSchema,
   StackSchema,
@@ -13,6 +16,7 @@ import {
   LossCountsSchema,
   type ProfileKind,
 } from "../../gen/stakeout/v1/task_pb.ts";
+import type { NameNote } from "../../../lib/symbol/name_notes.ts";
 import type { NamedFrame } from "../names/resolver.ts";
 
 /** Largest chunk on the wire, encoded. */
@@ -42,6 +46,7 @@ export class ChunkBuilder {
   readonly #frames = new Map<string, number>();
   readonly #stacks = new Map<string, number>();
   readonly #threads = new Map<string, number>();
+  readonly #notes = new Set<string>();
   readonly #closed: ProfileChunk[] = [];
   #threadCount = 0;
   #number = 0;
@@ -89,6 +94,20 @@ export class ChunkBuilder {
   /** True when the thread has an entry. */
   hasThread(key: string): boolean {
     return this.#threads.has(key);
+  }
+
+  /** Adds what is missing of a process's names, unless that was said before. */
+  addNameNote(processId: string, { kind, mapWrittenUnixMs }: NameNote): void {
+    const key = `${kind} ${processId}`;
+    if (this.#notes.has(key)) return;
+    this.#notes.add(key);
+    const note: WireNameNote = create(NameNoteSchema, {
+      processId,
+      kind: wireNotes[kind],
+      mapWrittenUnixMs: BigInt(mapWrittenUnixMs),
+    });
+    this.#chunk.nameNotes.push(note);
+    this.#spend(16 + processId.length);
   }
 
   /** Adds a weight. @throws {RangeError} when stack or thread were not added before. */
@@ -149,7 +168,7 @@ export class ChunkBuilder {
   #frame(frame: NamedFrame): number {
     const file = frame.source?.file ?? "";
     const line = frame.source?.line ?? 0;
-    const place = `${file}\0${line}\0${frame.inlined ?? false}`;
+    const place = `${file}\0${line}\0${frame.inlined ?? false}\0${frame.runtime ?? false}`;
     const key = `${frame.kind}\0${frame.address}\0${frame.function}\0${frame.module}\0${place}`;
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
@@ -162,6 +181,7 @@ export class ChunkBuilder {
       file: this.#string(file.length > maxFileLength ? `…${file.slice(1 - maxFileLength)}` : file),
       line,
       inlined: frame.inlined ?? false,
+      runtime: frame.runtime ?? false,
     });
     this.#frames.set(key, this.#frames.size);
     this.#chunk.frames.push(wire);
@@ -186,6 +206,17 @@ const wireKinds: Readonly<Record<NamedFrame["kind"], FrameKind>> = {
   user: FrameKind.USER,
   kernel: FrameKind.KERNEL,
   jit: FrameKind.JIT,
+  interpreted: FrameKind.INTERPRETED,
+};
+
+const wireNotes: Readonly<Record<NameNote["kind"], NameNoteKind>> = {
+  node_map_missing: NameNoteKind.NODE_MAP_MISSING,
+  node_interpreted_missing: NameNoteKind.NODE_INTERPRETED_MISSING,
+  java_map_missing: NameNoteKind.JAVA_MAP_MISSING,
+  java_map_old: NameNoteKind.JAVA_MAP_OLD,
+  java_stacks_cut: NameNoteKind.JAVA_STACKS_CUT,
+  map_refused: NameNoteKind.MAP_REFUSED,
+  map_cut: NameNoteKind.MAP_CUT,
 };
 
 function index(table: ReadonlyMap<string, number>, key: string): number {

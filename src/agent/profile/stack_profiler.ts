@@ -212,7 +212,7 @@ class StackRun {
     for (const stackKey of fresh.keys()) {
       const frames = named[position++] ?? [];
       this.#builder.addStack(stackKey, frames);
-      this.#leaves.set(stackKey, displayName(frames[0]));
+      this.#leaves.set(stackKey, displayName(frames.find(({ runtime }) => !runtime)));
     }
   }
 
@@ -225,6 +225,9 @@ class StackRun {
       const naming = await this.#naming;
       const named = await naming.resolve(requests);
       if (naming.problem !== "") this.#problem = naming.problem;
+      for (const note of naming.notes) {
+        this.#builder.addNameNote(this.#processes.get(note.pid)?.id ?? "", note);
+      }
       return stacks.map((_, position) => [...named[2 * position] ?? [], ...named[2 * position + 1] ?? []]);
     } catch (error) {
       this.#problem = `Names are missing: ${(error as Error).message}`;

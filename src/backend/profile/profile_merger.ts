@@ -3,6 +3,7 @@ import {
   type Frame,
   FrameKind,
   type FrameSchema,
+  type NameNote,
   type Profile,
   type ProfileChunk,
   ProfileSchema,
@@ -24,6 +25,8 @@ export interface ProfileRange {
 
 const tableLimit = 2_000_000;
 const secondsLimit = 4_000;
+/** Two processes have seven kinds each. */
+const notesLimit = 14;
 /** Frames of a stack that a missing chunk would have brought: one that is in no table. */
 const lostStack: readonly number[] = [tableLimit];
 
@@ -37,6 +40,7 @@ export class ProfileMerger {
   /** Weight by stack and thread: `stack * 2^21 + thread`. */
   readonly #weights = new Map<number, number>();
   readonly #secondWeights: number[] = [];
+  readonly #notes: NameNote[] = [];
   readonly #loss = { taken: 0n, stored: 0n, lostKernel: 0n, lostAgent: 0n, truncated: 0n };
   #nextNumber = 0;
   #endSecond = 0;
@@ -50,6 +54,7 @@ export class ProfileMerger {
   add(chunk: ProfileChunk): void {
     const start = Math.round((Number(chunk.startUnixMs) - this.#range.taskStartMs) / 1000);
     this.#noteGap(chunk.number, start);
+    if (this.#notes.length < notesLimit) this.#notes.push(...chunk.nameNotes);
     const fits = place(this.#strings, chunk.stringsBase, chunk.strings) &&
       place(this.#frames, chunk.framesBase, chunk.frames) &&
       place(this.#stacks, chunk.stacksBase, chunk.stacks) &&
@@ -86,6 +91,7 @@ export class ProfileMerger {
       startUnixMs: BigInt(taskStartMs),
       loss: this.#loss,
       missingChunks: this.#missing,
+      nameNotes: this.#notes,
     });
   }
 
@@ -168,8 +174,8 @@ class UsedTables {
       const name = this.#string(this.#source.strings[frame.function] ?? "");
       const module = this.#string(this.#source.strings[frame.module] ?? "");
       const file = this.#string(this.#source.strings[frame.file] ?? "");
-      const { kind, address, line, inlined } = frame;
-      this.#frameTable.push({ kind, function: name, module, address, file, line, inlined });
+      const { kind, address, line, inlined, runtime } = frame;
+      this.#frameTable.push({ kind, function: name, module, address, file, line, inlined, runtime });
     });
   }
 

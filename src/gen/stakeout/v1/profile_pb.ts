@@ -12,7 +12,36 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/profile.proto.
  */
 export const file_stakeout_v1_profile: GenFile = /*@__PURE__*/
-  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSKNAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCCIXCgVTdGFjaxIOCgZmcmFtZXMYASADKA0iNwoGVGhyZWFkEgsKA3RpZBgBIAEoDRIMCgRuYW1lGAIgASgJEhIKCnByb2Nlc3NfaWQYAyABKAki6AMKDFByb2ZpbGVDaHVuaxIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIOCgZudW1iZXIYAyABKA0SFQoNc3RhcnRfdW5peF9tcxgEIAEoAxIPCgdzZWNvbmRzGAUgASgNEhQKDHN0cmluZ3NfYmFzZRgGIAEoDRITCgtmcmFtZXNfYmFzZRgHIAEoDRITCgtzdGFja3NfYmFzZRgIIAEoDRIUCgx0aHJlYWRzX2Jhc2UYCSABKA0SDwoHc3RyaW5ncxgKIAMoCRIiCgZmcmFtZXMYCyADKAsyEi5zdGFrZW91dC52MS5GcmFtZRIiCgZzdGFja3MYDCADKAsyEi5zdGFrZW91dC52MS5TdGFjaxIkCgd0aHJlYWRzGA0gAygLMhMuc3Rha2VvdXQudjEuVGhyZWFkEhUKDXNhbXBsZV9zdGFja3MYDiADKA0SFgoOc2FtcGxlX3RocmVhZHMYDyADKA0SFgoOc2FtcGxlX3NlY29uZHMYECADKA0SFgoOc2FtcGxlX3dlaWdodHMYESADKAQSJQoEbG9zcxgSIAEoCzIXLnN0YWtlb3V0LnYxLkxvc3NDb3VudHMSDAoEbGFzdBgTIAEoCCL2AgoHUHJvZmlsZRIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIPCgdzdHJpbmdzGAMgAygJEiIKBmZyYW1lcxgEIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgFIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYBiADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgHIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgIIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgJIAMoBBIWCg5zZWNvbmRfd2VpZ2h0cxgKIAMoBBIVCg1zdGFydF91bml4X21zGAsgASgDEiUKBGxvc3MYDCABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEhYKDm1pc3NpbmdfY2h1bmtzGA0gASgNKmcKCUZyYW1lS2luZBIaChZGUkFNRV9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPRlJBTUVfS0lORF9VU0VSEAESFQoRRlJBTUVfS0lORF9LRVJORUwQAhISCg5GUkFNRV9LSU5EX0pJVBADYgZwcm90bzM", [file_stakeout_v1_task]);
+  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSJkCghOYW1lTm90ZRISCgpwcm9jZXNzX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS5zdGFrZW91dC52MS5OYW1lTm90ZUtpbmQSGwoTbWFwX3dyaXR0ZW5fdW5peF9tcxgDIAEoAyKeAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCBIPCgdydW50aW1lGAggASgIIhcKBVN0YWNrEg4KBmZyYW1lcxgBIAMoDSI3CgZUaHJlYWQSCwoDdGlkGAEgASgNEgwKBG5hbWUYAiABKAkSEgoKcHJvY2Vzc19pZBgDIAEoCSKTBAoMUHJvZmlsZUNodW5rEg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEg4KBm51bWJlchgDIAEoDRIVCg1zdGFydF91bml4X21zGAQgASgDEg8KB3NlY29uZHMYBSABKA0SFAoMc3RyaW5nc19iYXNlGAYgASgNEhMKC2ZyYW1lc19iYXNlGAcgASgNEhMKC3N0YWNrc19iYXNlGAggASgNEhQKDHRocmVhZHNfYmFzZRgJIAEoDRIPCgdzdHJpbmdzGAogAygJEiIKBmZyYW1lcxgLIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgMIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYDSADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgOIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgPIAMoDRIWCg5zYW1wbGVfc2Vjb25kcxgQIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgRIAMoBBIlCgRsb3NzGBIgASgLMhcuc3Rha2VvdXQudjEuTG9zc0NvdW50cxIMCgRsYXN0GBMgASgIEikKCm5hbWVfbm90ZXMYFCADKAsyFS5zdGFrZW91dC52MS5OYW1lTm90ZSKhAwoHUHJvZmlsZRIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIPCgdzdHJpbmdzGAMgAygJEiIKBmZyYW1lcxgEIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgFIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYBiADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgHIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgIIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgJIAMoBBIWCg5zZWNvbmRfd2VpZ2h0cxgKIAMoBBIVCg1zdGFydF91bml4X21zGAsgASgDEiUKBGxvc3MYDCABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEhYKDm1pc3NpbmdfY2h1bmtzGA0gASgNEikKCm5hbWVfbm90ZXMYDiADKAsyFS5zdGFrZW91dC52MS5OYW1lTm90ZSqDAQoJRnJhbWVLaW5kEhoKFkZSQU1FX0tJTkRfVU5TUEVDSUZJRUQQABITCg9GUkFNRV9LSU5EX1VTRVIQARIVChFGUkFNRV9LSU5EX0tFUk5FTBACEhIKDkZSQU1FX0tJTkRfSklUEAMSGgoWRlJBTUVfS0lORF9JTlRFUlBSRVRFRBAEKqYCCgxOYW1lTm90ZUtpbmQSHgoaTkFNRV9OT1RFX0tJTkRfVU5TUEVDSUZJRUQQABIjCh9OQU1FX05PVEVfS0lORF9OT0RFX01BUF9NSVNTSU5HEAESKwonTkFNRV9OT1RFX0tJTkRfTk9ERV9JTlRFUlBSRVRFRF9NSVNTSU5HEAISIwofTkFNRV9OT1RFX0tJTkRfSkFWQV9NQVBfTUlTU0lORxADEh8KG05BTUVfTk9URV9LSU5EX0pBVkFfTUFQX09MRBAEEiIKHk5BTUVfTk9URV9LSU5EX0pBVkFfU1RBQ0tTX0NVVBAFEh4KGk5BTUVfTk9URV9LSU5EX01BUF9SRUZVU0VEEAYSGgoWTkFNRV9OT1RFX0tJTkRfTUFQX0NVVBAHYgZwcm90bzM", [file_stakeout_v1_task]);
+
+/**
+ * @generated from message stakeout.v1.NameNote
+ */
+export type NameNote = Message<"stakeout.v1.NameNote"> & {
+  /**
+   * @generated from field: string process_id = 1;
+   */
+  processId: string;
+
+  /**
+   * @generated from field: stakeout.v1.NameNoteKind kind = 2;
+   */
+  kind: NameNoteKind;
+
+  /**
+   * When the perf map was last written; 0 when there is none.
+   *
+   * @generated from field: int64 map_written_unix_ms = 3;
+   */
+  mapWrittenUnixMs: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.NameNote.
+ * Use `create(NameNoteSchema)` to create a new message.
+ */
+export const NameNoteSchema: GenMessage<NameNote> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_profile, 0);
 
 /**
  * One resolved frame. Strings are indexes into the profile's string table; index 0 is "".
@@ -54,7 +83,7 @@ export type Frame = Message<"stakeout.v1.Frame"> & {
   file: number;
 
   /**
-   * Line in the file, from 1; 0 when it is not known.
+   * Line in the file, from 1; 0 when it is not known. Of JIT and interpreted functions, the line where they begin.
    *
    * @generated from field: uint32 line = 6;
    */
@@ -66,6 +95,13 @@ export type Frame = Message<"stakeout.v1.Frame"> & {
    * @generated from field: bool inlined = 7;
    */
   inlined: boolean;
+
+  /**
+   * Part of how a language's runtime calls and runs functions, as V8's entry stubs are; views leave it out unless asked.
+   *
+   * @generated from field: bool runtime = 8;
+   */
+  runtime: boolean;
 };
 
 /**
@@ -73,7 +109,7 @@ export type Frame = Message<"stakeout.v1.Frame"> & {
  * Use `create(FrameSchema)` to create a new message.
  */
 export const FrameSchema: GenMessage<Frame> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 0);
+  messageDesc(file_stakeout_v1_profile, 1);
 
 /**
  * @generated from message stakeout.v1.Stack
@@ -92,7 +128,7 @@ export type Stack = Message<"stakeout.v1.Stack"> & {
  * Use `create(StackSchema)` to create a new message.
  */
 export const StackSchema: GenMessage<Stack> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 1);
+  messageDesc(file_stakeout_v1_profile, 2);
 
 /**
  * A thread of the target.
@@ -125,7 +161,7 @@ export type Thread = Message<"stakeout.v1.Thread"> & {
  * Use `create(ThreadSchema)` to create a new message.
  */
 export const ThreadSchema: GenMessage<Thread> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 2);
+  messageDesc(file_stakeout_v1_profile, 3);
 
 /**
  * Up to five one-second buckets of one task's profile. Never cumulative; each of the tables holds only what is
@@ -241,6 +277,13 @@ export type ProfileChunk = Message<"stakeout.v1.ProfileChunk"> & {
    * @generated from field: bool last = 19;
    */
   last: boolean;
+
+  /**
+   * Those that were not in a chunk before, one a process and kind.
+   *
+   * @generated from field: repeated stakeout.v1.NameNote name_notes = 20;
+   */
+  nameNotes: NameNote[];
 };
 
 /**
@@ -248,7 +291,7 @@ export type ProfileChunk = Message<"stakeout.v1.ProfileChunk"> & {
  * Use `create(ProfileChunkSchema)` to create a new message.
  */
 export const ProfileChunkSchema: GenMessage<ProfileChunk> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 3);
+  messageDesc(file_stakeout_v1_profile, 4);
 
 /**
  * A profile merged over a range of a task, ready to draw: the same tables, whole, with times folded away.
@@ -324,6 +367,13 @@ export type Profile = Message<"stakeout.v1.Profile"> & {
    * @generated from field: uint32 missing_chunks = 13;
    */
   missingChunks: number;
+
+  /**
+   * Of the whole task; not cut to the range.
+   *
+   * @generated from field: repeated stakeout.v1.NameNote name_notes = 14;
+   */
+  nameNotes: NameNote[];
 };
 
 /**
@@ -331,7 +381,7 @@ export type Profile = Message<"stakeout.v1.Profile"> & {
  * Use `create(ProfileSchema)` to create a new message.
  */
 export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 4);
+  messageDesc(file_stakeout_v1_profile, 5);
 
 /**
  * @generated from enum stakeout.v1.FrameKind
@@ -353,11 +403,18 @@ export enum FrameKind {
   KERNEL = 2,
 
   /**
-   * Named from the target's perf-PID.map.
+   * Code that the target made itself, named from its perf-PID.map; without a name, `module` says whose it is, as "[java jit]".
    *
    * @generated from enum value: FRAME_KIND_JIT = 3;
    */
   JIT = 3,
+
+  /**
+   * A function that an interpreter runs.
+   *
+   * @generated from enum value: FRAME_KIND_INTERPRETED = 4;
+   */
+  INTERPRETED = 4,
 }
 
 /**
@@ -365,4 +422,71 @@ export enum FrameKind {
  */
 export const FrameKindSchema: GenEnum<FrameKind> = /*@__PURE__*/
   enumDesc(file_stakeout_v1_profile, 0);
+
+/**
+ * Why names or frames of a process are missing, as far as its runtime tells.
+ *
+ * @generated from enum stakeout.v1.NameNoteKind
+ */
+export enum NameNoteKind {
+  /**
+   * @generated from enum value: NAME_NOTE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Node writes no perf map.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_NODE_MAP_MISSING = 1;
+   */
+  NODE_MAP_MISSING = 1,
+
+  /**
+   * Node's perf map has no interpreted functions.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_NODE_INTERPRETED_MISSING = 2;
+   */
+  NODE_INTERPRETED_MISSING = 2,
+
+  /**
+   * Nobody has had the JVM write a perf map.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_JAVA_MAP_MISSING = 3;
+   */
+  JAVA_MAP_MISSING = 3,
+
+  /**
+   * The JVM's perf map is older than code that ran.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_JAVA_MAP_OLD = 4;
+   */
+  JAVA_MAP_OLD = 4,
+
+  /**
+   * Stacks end early and the JVM was not started with -XX:+PreserveFramePointer.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_JAVA_STACKS_CUT = 5;
+   */
+  JAVA_STACKS_CUT = 5,
+
+  /**
+   * There is a perf map, of another user: anyone may write to /tmp.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_MAP_REFUSED = 6;
+   */
+  MAP_REFUSED = 6,
+
+  /**
+   * The perf map is larger than what is read of one.
+   *
+   * @generated from enum value: NAME_NOTE_KIND_MAP_CUT = 7;
+   */
+  MAP_CUT = 7,
+}
+
+/**
+ * Describes the enum stakeout.v1.NameNoteKind.
+ */
+export const NameNoteKindSchema: GenEnum<NameNoteKind> = /*@__PURE__*/
+  enumDesc(file_stakeout_v1_profile, 1);
 
