@@ -20,7 +20,8 @@ const files: Readonly<Record<ExportFormat, { ending: string; contentType: string
 export const exportPattern = /^\/api\/v1\/tasks\/([0-9a-f]{32})\/profile$/;
 
 /**
- * Answers a download: `?kind=on_cpu&format=pprof&from=0&to=60`, all optional; seconds since the task's start.
+ * Answers a download: `?kind=on_cpu&format=pprof&from=0&to=60&runtime=true`, all optional; seconds since the task's start;
+ * without the last one frames of languages' runtimes are left out.
  *
  * @throws {ConnectError} For the caller.
  */
@@ -38,7 +39,10 @@ export async function exportProfile(
   const fromSecond = readSecond(query.get("from"));
   const toSecond = readSecond(query.get("to"));
   const task = fromBinary(TaskSchema, stored.data);
-  const bytes = await profiles.exportProfile(task, { kind, fromSecond, toSecond }, format);
+  const bytes = await profiles.exportProfile(task, { kind, fromSecond, toSecond }, {
+    format,
+    runtimeFrames: query.get("runtime") === "true",
+  });
   const { ending, contentType } = files[format];
   const name = `${task.policy || "profile"}-${taskId.slice(0, 8)}.${ending}`.replaceAll(
     /[^A-Za-z0-9._-]/g,

@@ -50,4 +50,6 @@ export interface RecordOptions extends ServiceOptions {
   outputFile: string;
   format: ProfileFormat;
   frequencyHz: number;
+  /** Keep the frames of languages' runtimes. */
+  runtimeFrames: boolean;
 }

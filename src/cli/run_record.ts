@@ -17,13 +17,14 @@ import type { RecordOptions } from "./options.ts";
 import { printNote, writeOut } from "./output.ts";
 import { ProgressLine } from "./terminal.ts";
 import { onEndSignal } from "./until_signal.ts";
+import { listNameNotes } from "./name_notes.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 
 const mostTargets = 2;
 
 /** `stakeout record`: one profile, now. An interrupt ends it early; what was taken until then is written. */
 export async function runRecord(options: RecordOptions): Promise<number> {
-  const { pids, durationSeconds, frequencyHz, outputFile, config } = options;
+  const { pids, durationSeconds, frequencyHz, outputFile, runtimeFrames, config } = options;
   if (pids.length > mostTargets) {
     throw new CommandError(
       `${pids.length} processes are too many for one profile; give at most ${mostTargets}`,
@@ -63,7 +64,9 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   }
 
   const name = processes.map(({ name, pid }) => `${name} (${pid})`).join(", ");
-  const bytes = await encodeProfile(merger.finish(), options.format, { name, frequencyHz, durationSeconds });
+  const profile = merger.finish();
+  const title = { name, frequencyHz, durationSeconds, runtimeFrames };
+  const bytes = await encodeProfile(profile, options.format, title);
   try {
     if (outputFile === "-") writeOut(bytes);
     else await writeWhole(outputFile, bytes);
@@ -71,6 +74,8 @@ export async function runRecord(options: RecordOptions): Promise<number> {
     throw cannotWrite(outputFile, error);
   }
   printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome)}`);
+  const pidOf = new Map(processes.map(({ id, pid }) => [id, pid]));
+  for (const note of listNameNotes(profile, pidOf)) printNote(`note: ${note}`);
   return 0;
 }
 

@@ -99,6 +99,7 @@ interface RecordFlags {
   output: string;
   frequency: number;
   format?: ProfileFormat;
+  runtimeFrames?: boolean;
   offCpu?: boolean;
   network?: boolean;
 }
@@ -114,6 +115,7 @@ function addRecordCommand(program: Command, end: (exitCode: number) => void): vo
       new Option("--format <format>", "pprof, folded or speedscope (default: by the file's name)")
         .choices(["pprof", "folded", "speedscope"]),
     )
+    .option("--runtime-frames", "keep frames by which Node and Java run functions")
     .option("--off-cpu", "record where threads wait instead")
     .option("--network", "record requests instead")
     .addHelpText(
@@ -142,6 +144,7 @@ Examples:
           outputFile: options.output,
           format,
           frequencyHz: options.frequency,
+          runtimeFrames: options.runtimeFrames ?? false,
         }),
       );
     });

@@ -71,6 +71,7 @@ Examples:
     .addOption(
       new Option("--kind <kind>", "which of the task's profiles").choices(["on_cpu", "off_cpu", "network"]),
     )
+    .option("--runtime-frames", "keep frames by which Node and Java run functions")
     .addHelpText("after", "\nExample:\n  stakeout task export 3f2a -o checkout.speedscope.json")
     .action(async (id: string, options: ExportOptions, command: Command) => {
       const backend = await openBackendOf(command);

@@ -9,6 +9,7 @@ export interface ExportOptions {
   output?: string;
   format?: ProfileFormat;
   kind?: string;
+  runtimeFrames?: boolean;
 }
 
 /** Downloads a task's profile into a file, whole or not at all. */
@@ -18,6 +19,7 @@ export async function exportTask(backend: BackendClient, id: string, options: Ex
   const query = new URLSearchParams({
     format,
     ...(options.kind === undefined ? {} : { kind: options.kind }),
+    ...(options.runtimeFrames ? { runtime: "true" } : {}),
   });
   const body = await backend.download(`/api/v1/tasks/${id}/profile?${query}`);
   if (file === "-") {

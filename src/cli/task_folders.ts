@@ -2,6 +2,7 @@ import type { Logger } from "../../lib/log.ts";
 import { ProfileMerger } from "../backend/profile/profile_merger.ts";
 import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import { type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import { listNameNotes } from "./name_notes.ts";
 import { toTaskRecord } from "./task_record.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 
@@ -39,15 +40,17 @@ export class TaskFolders {
     const name = `${time}-${task.policy}-${task.pids[0] ?? 0}`;
     const open = this.#open.get(task.id) ?? { folder: `${this.#folder}/${name}`, merger: undefined };
     this.#open.set(task.id, open);
+    let notes: string[] = [];
     await Deno.mkdir(open.folder, { recursive: true, mode: 0o700 });
     if (task.state !== TaskState.RUNNING) {
       this.#open.delete(task.id);
-      await this.#writeProfile(task, open);
+      notes = await this.#writeProfile(task, open);
     }
-    const text = JSON.stringify(toFileRecord(task), null, 2) + "\n";
+    const text = JSON.stringify({ ...toFileRecord(task), notes }, null, 2) + "\n";
     await writeWhole(`${open.folder}/task.json`, new TextEncoder().encode(text));
     if (task.state === TaskState.RUNNING) return;
     this.#logger.info("Task written", { folder: open.folder });
+    for (const note of notes) this.#logger.warn(note, { folder: open.folder });
     await this.#prune(open.folder);
   }
 
@@ -63,17 +66,20 @@ export class TaskFolders {
     open.merger.add(chunk);
   }
 
-  async #writeProfile(task: Task, { folder, merger }: OpenTask): Promise<void> {
-    if (merger === undefined) return;
+  /** Writes the files; returns what is missing of names. */
+  async #writeProfile(task: Task, { folder, merger }: OpenTask): Promise<string[]> {
+    if (merger === undefined) return [];
     const profile = merger.finish();
     const durationSeconds = Math.round(Number(task.endedAtUnixMs - task.startedAtUnixMs) / 1000);
     const title = {
       name: `${task.policy} ${task.pids.join(",")}`,
       frequencyHz: task.frequencyHz,
       durationSeconds,
+      runtimeFrames: false,
     };
     await writeWhole(`${folder}/profile.pb.gz`, await encodeProfile(profile, "pprof", title));
     await writeWhole(`${folder}/profile.folded`, await encodeProfile(profile, "folded", title));
+    return listNameNotes(profile, new Map(task.processIds.map((id, at) => [id, task.pids[at] ?? 0])));
   }
 
   /** Removes the oldest tasks' folders, never `newest`, until the rest is small enough. */

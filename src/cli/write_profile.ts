@@ -1,3 +1,4 @@
+import { hideRuntimeFrames } from "../backend/export/hide_runtime_frames.ts";
 import { writeFolded } from "../backend/export/write_folded.ts";
 import { writePprof } from "../backend/export/write_pprof.ts";
 import { writeSpeedscope } from "../backend/export/write_speedscope.ts";
@@ -9,14 +10,17 @@ export interface ProfileTitle {
   readonly name: string;
   readonly frequencyHz: number;
   readonly durationSeconds: number;
+  /** Whether frames of languages' runtimes are kept. */
+  readonly runtimeFrames: boolean;
 }
 
 /** Encodes a profile as a file of this format. */
 export async function encodeProfile(
-  profile: Profile,
+  whole: Profile,
   format: ProfileFormat,
   title: ProfileTitle,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  const profile = title.runtimeFrames ? whole : hideRuntimeFrames(whole);
   switch (format) {
     case "pprof":
       return await writePprof(profile, title);

@@ -1,10 +1,12 @@
-import type { Frame, Profile } from "../../gen/stakeout/v1/profile_pb.ts";
+import { type Frame, FrameKind, type Profile } from "../../gen/stakeout/v1/profile_pb.ts";
 
 /** Name of a frame for people: its function, else module and address. */
 export function nameFrame(frame: Frame, strings: readonly string[]): string {
   const name = strings[frame.function];
   if (name) return name;
   const module = strings[frame.module]?.replace(/^.*\//, "");
+  // An address of code that a process made itself tells nobody anything.
+  if (module && frame.kind === FrameKind.JIT) return module;
   const address = `0x${frame.address.toString(16)}`;
   return module ? `${module}+${address}` : address;
 }

@@ -40,10 +40,14 @@ export class ProfileReader {
     return fromBinary(ProfileSchema, bytes);
   }
 
-  /** The merged profile as a file. */
-  async exportProfile(task: Task, part: ProfilePart, format: ExportFormat): Promise<Uint8Array<ArrayBuffer>> {
+  /** The merged profile as a file, with or without the frames of languages' runtimes. */
+  async exportProfile(
+    task: Task,
+    part: ProfilePart,
+    { format, runtimeFrames }: { format: ExportFormat; runtimeFrames: boolean },
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const name = `${task.policy} ${task.services[0] ?? ""}`.trim();
-    return await this.#run(task, part, { format, name, frequencyHz: task.frequencyHz });
+    return await this.#run(task, part, { format, name, frequencyHz: task.frequencyHz, runtimeFrames });
   }
 
   /** Ends the worker; what is under way fails. */

@@ -1,6 +1,7 @@
 /// <reference lib="deno.worker" />
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Profile, ProfileChunkSchema, ProfileSchema } from "../../gen/stakeout/v1/profile_pb.ts";
+import { hideRuntimeFrames } from "../export/hide_runtime_frames.ts";
 import { writeFolded } from "../export/write_folded.ts";
 import { writePprof } from "../export/write_pprof.ts";
 import { writeSpeedscope } from "../export/write_speedscope.ts";
@@ -42,7 +43,8 @@ async function handle(request: ProfileRequest): Promise<Uint8Array<ArrayBuffer> 
   }
 }
 
-async function write(profile: Profile, output: ProfileOutput): Promise<Uint8Array<ArrayBuffer>> {
+async function write(whole: Profile, output: ProfileOutput): Promise<Uint8Array<ArrayBuffer>> {
+  const profile = output.format === "message" || output.runtimeFrames ? whole : hideRuntimeFrames(whole);
   switch (output.format) {
     case "message":
       return toBinary(ProfileSchema, profile);
