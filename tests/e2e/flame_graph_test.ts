@@ -55,7 +55,7 @@ Deno.test("the flame graph zooms, searches, filters threads and seconds, by mous
   for (const key of ["ArrowDown", "ArrowDown", "ArrowDown", "ArrowDown"]) await page.keyboard.press(key);
   assert.match(
     await details.innerText(),
-    /price[\s\S]*total 60\.0 %, 60[\s\S]*self 60\.0 %, 60[\s\S]*user, level 3/,
+    /price[\s\S]*total 60\.0 %, 60[\s\S]*self 60\.0 %, 60[\s\S]*native, level 3/,
   );
   await page.keyboard.press("ArrowRight");
   assert.match(await details.innerText(), /k_read[\s\S]*30\.0 %[\s\S]*kernel/);

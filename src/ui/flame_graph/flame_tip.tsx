@@ -69,9 +69,11 @@ export function kindWords(kind: FrameKind): string {
     case FrameKind.KERNEL:
       return "kernel";
     case FrameKind.JIT:
-      return "generated code";
+      return "JIT";
+    case FrameKind.INTERPRETED:
+      return "interpreted";
     case FrameKind.USER:
-      return "user";
+      return "native";
     default:
       return "unknown";
   }

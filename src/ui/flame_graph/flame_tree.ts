@@ -1,4 +1,4 @@
-import { FrameKind, type Profile } from "../../gen/stakeout/v1/profile_pb.ts";
+import { type Frame, FrameKind, type Profile } from "../../gen/stakeout/v1/profile_pb.ts";
 
 /** A function as the graph shows it. Frames at different addresses of one function are one symbol. */
 export interface FlameSymbol {
@@ -7,8 +7,9 @@ export interface FlameSymbol {
   /** Its name, or module and address when there is none. */
   readonly name: string;
   readonly module: string;
+  /** Of a function that was interpreted and compiled, what weighs most. */
   readonly kind: FrameKind;
-  /** Source file and the line that weighs most, with all it calls; "" when no file is known. */
+  /** Source file and the line that weighs most, with all it calls; of a script, where it begins; "" when no file is known. */
   readonly place: string;
   /** The compiler put it into its caller everywhere it was seen. */
   readonly inlined: boolean;
@@ -34,8 +35,19 @@ export interface FlameTree {
   readonly total: Float64Array;
 }
 
-/** Merges the stacks of one thread, or of all when `thread` is undefined. Bad indexes are passed over. */
-export function buildFlameTree(profile: Profile, thread?: number): FlameTree {
+/** What of a profile becomes a tree. */
+export interface FlameTreeOptions {
+  /** One thread; all when undefined. */
+  readonly thread?: number | undefined;
+  /** Also the frames by which languages' runtimes run functions; without them, what ran there counts for the caller. */
+  readonly runtimeFrames?: boolean;
+}
+
+/** Merges the stacks. Bad indexes are passed over. */
+export function buildFlameTree(
+  profile: Profile,
+  { thread, runtimeFrames = false }: FlameTreeOptions = {},
+): FlameTree {
   const weights = new Float64Array(profile.stacks.length);
   for (const [index, stack] of profile.sampleStacks.entries()) {
     if (thread !== undefined && profile.sampleThreads[index] !== thread) continue;
@@ -47,13 +59,20 @@ export function buildFlameTree(profile: Profile, thread?: number): FlameTree {
     const weight = weights[index] ?? 0;
     if (weight === 0) continue;
     let node = 0;
-    for (let position = stack.frames.length - 1; position >= 0; position--) {
-      const symbol = frameSymbols[stack.frames[position] ?? -1];
+    const shown = runtimeFrames ? stack.frames : hideRuntimeFrames(stack.frames, profile);
+    for (let position = shown.length - 1; position >= 0; position--) {
+      const symbol = frameSymbols[shown[position] ?? -1];
       if (symbol !== undefined) node = growing.child(node, symbol);
     }
     growing.add(node, weight);
   }
   return growing.finish();
+}
+
+/** Frames of a stack without those of languages' runtimes; a stack of which nothing would be left stays whole. */
+function hideRuntimeFrames(stack: readonly number[], { frames }: Profile): readonly number[] {
+  const shown = stack.filter((frame) => frames[frame]?.runtime !== true);
+  return shown.length === 0 ? stack : shown;
 }
 
 /** Weight of each frame with all that it calls; a stack in which it is twice counts twice. */
@@ -69,20 +88,35 @@ function internFrames(
   { frames, strings }: Profile,
   frameWeights: Float64Array,
 ): { symbols: FlameSymbol[]; frameSymbols: Int32Array } {
-  const symbols: (FlameSymbol & { place: string; inlined: boolean })[] = [];
+  const symbols: (FlameSymbol & { place: string; inlined: boolean; kind: FrameKind })[] = [];
   const known = new Map<string, number>();
   const frameSymbols = new Int32Array(frames.length);
   const lines = new Map<string, number>();
+  const kinds = new Map<string, number>();
   const heaviest: number[] = [];
+  const heaviestKind: number[] = [];
   for (const [index, frame] of frames.entries()) {
     const module = strings[frame.module] ?? "";
-    const name = (strings[frame.function] ?? "") || unnamed(module, frame.address);
-    const key = `${frame.kind}\n${module}\n${name}`;
+    const name = (strings[frame.function] ?? "") || unnamed(frame, module);
+    const script = isScript(frame);
+    // A script's function is where it begins, however it is run; there are many of one name.
+    const key = script
+      ? `script\n${module}\n${name}\n${strings[frame.file] ?? ""}:${frame.line}`
+      : `${frame.kind}\n${module}\n${name}`;
     let symbol = known.get(key);
     if (symbol === undefined) {
       symbol = symbols.push({ key, name, module, kind: frame.kind, place: "", inlined: true }) - 1;
       known.set(key, symbol);
       heaviest.push(0);
+      heaviestKind.push(0);
+    }
+    if (script) {
+      const weight = (kinds.get(`${symbol} ${frame.kind}`) ?? 0) + frameWeights[index]!;
+      kinds.set(`${symbol} ${frame.kind}`, weight);
+      if (weight > heaviestKind[symbol]!) {
+        heaviestKind[symbol] = weight;
+        symbols[symbol]!.kind = frame.kind;
+      }
     }
     if (!frame.inlined) symbols[symbol]!.inlined = false;
     const file = strings[frame.file] ?? "";
@@ -100,7 +134,13 @@ function internFrames(
   return { symbols, frameSymbols };
 }
 
-function unnamed(module: string, address: bigint): string {
+function isScript({ kind }: Frame): boolean {
+  return kind === FrameKind.JIT || kind === FrameKind.INTERPRETED;
+}
+
+function unnamed({ kind, address }: Frame, module: string): string {
+  // An address of code that a process made itself tells nobody anything.
+  if (kind === FrameKind.JIT && module !== "") return module;
   const place = `0x${address.toString(16)}`;
   return module === "" ? `[unknown] ${place}` : `${module.slice(module.lastIndexOf("/") + 1)}+${place}`;
 }

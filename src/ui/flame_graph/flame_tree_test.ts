@@ -1,5 +1,6 @@
 /// <reference lib="deno.ns" />
 import assert from "node:assert/strict";
+import { FrameKind, type Profile } from "../../gen/stakeout/v1/profile_pb.ts";
 import { buildFlameTree } from "./flame_tree.ts";
 import { followPath } from "./path.ts";
 import { profileOf, sampleProfile } from "./sample_profile.ts";
@@ -20,7 +21,7 @@ Deno.test("buildFlameTree() merges common beginnings and keeps self and total wh
 });
 
 Deno.test("buildFlameTree() keeps only one thread's samples when a thread is asked for", () => {
-  const tree = buildFlameTree(sampleProfile, 1);
+  const tree = buildFlameTree(sampleProfile, { thread: 1 });
   assert.equal(tree.total[0], 7);
   assert.equal(tree.size, 3);
 });
@@ -72,4 +73,48 @@ Deno.test("buildFlameTree() tells the heaviest line of a function, and whether i
   assert.deepEqual([main!.place, main!.inlined], ["", false]);
   profile.frames[1]!.inlined = false;
   assert.equal(buildFlameTree(profile).symbols[1]!.inlined, false);
+});
+
+/** A script: main calls handler, interpreted in 2 samples and compiled in 7, which the runtime's glue calls. */
+function scriptProfile(): Profile {
+  const profile = profileOf([["main;glue;handler", 7], ["main;glue;slow;glue", 2]]);
+  const file = profile.strings.push("/srv/app.js") - 1;
+  const [main, glue, handler, slow] = profile.frames;
+  Object.assign(main!, { runtime: true });
+  Object.assign(glue!, { runtime: true });
+  Object.assign(handler!, { kind: FrameKind.JIT, file, line: 3 });
+  Object.assign(slow!, { kind: FrameKind.INTERPRETED, function: handler!.function, file, line: 3 });
+  return profile;
+}
+
+Deno.test("buildFlameTree() leaves out frames of runtimes and gives their weight to the caller, unless asked for them", () => {
+  const tree = buildFlameTree(scriptProfile());
+  assert.equal(tree.size, 2);
+  assert.deepEqual([tree.self[1], tree.total[0]], [9, 9]);
+  assert.equal(buildFlameTree(scriptProfile(), { runtimeFrames: true }).size, 5);
+});
+
+Deno.test("buildFlameTree() keeps a stack whole in which all frames are the runtime's", () => {
+  const profile = profileOf([["main;glue", 4]]);
+  for (const frame of profile.frames) frame.runtime = true;
+  assert.equal(buildFlameTree(profile).size, 3);
+});
+
+Deno.test("buildFlameTree() takes a script's function for one however it is run, and two of one name for two", () => {
+  const profile = scriptProfile();
+  const [, symbol] = Array.from(buildFlameTree(profile).symbol, (at) => buildFlameTree(profile).symbols[at]);
+  assert.deepEqual([symbol?.name, symbol?.kind, symbol?.place], ["handler", FrameKind.JIT, "/srv/app.js:3"]);
+  profile.frames[3]!.line = 30;
+  assert.equal(buildFlameTree(profile).size, 3);
+});
+
+Deno.test("buildFlameTree() takes code without a name that a process made itself for one function", () => {
+  const profile = profileOf([["main;x", 1], ["main;y", 2]]);
+  const module = profile.strings.push("[java jit]") - 1;
+  for (const [index, frame] of profile.frames.slice(1).entries()) {
+    Object.assign(frame, { kind: FrameKind.JIT, function: 0, module, address: BigInt(index) });
+  }
+  const tree = buildFlameTree(profile);
+  assert.equal(tree.size, 3);
+  assert.equal(tree.symbols[tree.symbol[2]!]!.name, "[java jit]");
 });

@@ -3,12 +3,16 @@ import type { FlameSymbol } from "./flame_tree.ts";
 
 const shades = 8;
 
-/** Hues from, to and saturation by row: warm for the program, blue for the kernel, green for generated code, grey else. */
-const rows = [[14, 40, 70], [202, 224, 46], [146, 170, 44], [210, 210, 10]] as const;
+/**
+ * Hues from, to and saturation by row: warm for the program, blue for the kernel, green for generated code, violet for what is
+ * interpreted, grey else.
+ */
+const rows = [[14, 40, 70], [202, 224, 46], [146, 170, 44], [268, 292, 38], [210, 210, 10]] as const;
 const rowOfKind: Readonly<Record<number, number>> = {
   [FrameKind.USER]: 0,
   [FrameKind.KERNEL]: 1,
   [FrameKind.JIT]: 2,
+  [FrameKind.INTERPRETED]: 3,
 };
 
 /** A colour as one pixel of an ImageData seen as 32-bit numbers on a little-endian machine: 0xAABBGGRR. */

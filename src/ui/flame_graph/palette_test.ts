@@ -4,9 +4,11 @@ import { FrameKind } from "../../gen/stakeout/v1/profile_pb.ts";
 import { legendShade, makePalette, shadeOf, toCss } from "./palette.ts";
 
 Deno.test("shadeOf() keeps kinds apart and gives one name one shade", () => {
-  const kinds = [FrameKind.USER, FrameKind.KERNEL, FrameKind.JIT, FrameKind.UNSPECIFIED];
+  const kinds = [
+    ...[FrameKind.USER, FrameKind.KERNEL, FrameKind.JIT, FrameKind.INTERPRETED, FrameKind.UNSPECIFIED],
+  ];
   const rows = kinds.map((kind) => Math.floor(shadeOf({ kind, name: "malloc" }) / 8));
-  assert.deepEqual(rows, [0, 1, 2, 3]);
+  assert.deepEqual(rows, [0, 1, 2, 3, 4]);
   assert.equal(shadeOf({ kind: FrameKind.USER, name: "x" }), shadeOf({ kind: FrameKind.USER, name: "x" }));
 });
 

@@ -6,7 +6,7 @@ import { sampleProfile } from "./sample_profile.ts";
 
 Deno.test("followPath() finds the same frame in another tree, or the last one known on the way", () => {
   const tree = buildFlameTree(sampleProfile);
-  const other = buildFlameTree(sampleProfile, 1);
+  const other = buildFlameTree(sampleProfile, { thread: 1 });
   const deepest = tree.size - 1;
   assert.equal(followPath(tree, pathOf(tree, deepest)), deepest);
   assert.equal(other.symbols[other.symbol[followPath(other, pathOf(tree, deepest))]!]!.name, "main");

@@ -12,9 +12,11 @@ export interface FlameMatches {
 /** Finds symbols by a test, and how much of the whole they cover. */
 export function matchFlames(tree: FlameTree, test: (name: string) => boolean): FlameMatches {
   const symbols = new Uint8Array(tree.symbols.length);
+  const shown = new Uint8Array(tree.symbols.length);
+  for (let node = 1; node < tree.size; node++) shown[tree.symbol[node]!] = 1;
   let count = 0;
   for (const [index, { name }] of tree.symbols.entries()) {
-    if (!test(name)) continue;
+    if (shown[index] === 0 || !test(name)) continue;
     symbols[index] = 1;
     count++;
   }

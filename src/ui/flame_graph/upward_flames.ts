@@ -1,22 +1,4 @@
-import { effect, signal } from "@preact/signals";
-
-const storageKey = "stakeout upward flames";
+import { storedSwitch } from "./stored_switch.ts";
 
 /** Whether flames grow upward from the root; remembered in this browser. */
-export const upwardFlames = signal(readStored());
-
-effect(() => {
-  try {
-    localStorage.setItem(storageKey, String(upwardFlames.value));
-  } catch {
-    // Storage is blocked: the choice lasts as long as the tab.
-  }
-});
-
-function readStored(): boolean {
-  try {
-    return localStorage.getItem(storageKey) === "true";
-  } catch {
-    return false;
-  }
-}
+export const upwardFlames = storedSwitch("stakeout upward flames");

@@ -8,25 +8,29 @@ import { isDark, paintVersion } from "../theme.ts";
 import { FlameCanvas } from "./flame_canvas.tsx";
 import { FlameCrumbs } from "./flame_crumbs.tsx";
 import { FlameDetails } from "./flame_details.tsx";
+import { kindWords } from "./flame_tip.tsx";
 import type { FlameTree, WeightUnit } from "./flame_tree.ts";
 import { layoutFlames } from "./layout.ts";
 import { legendShade, makePalette, toCss } from "./palette.ts";
 import { followPath, pathOf } from "./path.ts";
+import { runtimeFrames } from "./runtime_frames.ts";
 import { compileSearch, matchFlames } from "./search.ts";
 import { TopTable } from "./top_table.tsx";
 import { upwardFlames } from "./upward_flames.ts";
 
-const legend = [[FrameKind.USER, "user"], [FrameKind.KERNEL, "kernel"], [FrameKind.JIT, "JIT"]] as const;
+const legend = [FrameKind.USER, FrameKind.KERNEL, FrameKind.JIT, FrameKind.INTERPRETED] as const;
 
 /**
  * Flame graph with search, zoom and table. Zoom and selection are kept as paths of functions, so that they outlive a new
  * tree: another range, another thread, or a task that still runs.
  */
-export function FlameView({ tree, unit, lead }: {
+export function FlameView({ tree, unit, lead, hasRuntime }: {
   tree: FlameTree;
   unit: WeightUnit;
   /** Controls that stand before the search. */
   lead: ComponentChildren;
+  /** There are frames of languages' runtimes to be shown or not. */
+  hasRuntime: boolean;
 }) {
   const [text, setText] = useState("");
   const [focusedKey, setFocusedKey] = useState("");
@@ -53,6 +57,9 @@ export function FlameView({ tree, unit, lead }: {
   }, [tree, found, focused]);
   const version = paintVersion.value;
   const colors = useMemo(() => Array.from(makePalette(isDark()).full, toCss), [version]);
+  const kinds = useMemo(() => new Set(Array.from(tree.symbol, (symbol) => tree.symbols[symbol]?.kind)), [
+    tree,
+  ]);
   const upward = upwardFlames.value;
 
   useEffect(() => setFocusedKey(""), [text]);
@@ -75,13 +82,24 @@ export function FlameView({ tree, unit, lead }: {
           )}
         </span>
         <span class="flame-legend" aria-label="Colours">
-          {legend.map(([kind, title]) => (
+          {legend.filter((kind) => kinds.has(kind)).map((kind) => (
             <span key={kind}>
               <i class="swatch" style={{ background: colors[legendShade(kind)] }} />
-              {title}
+              {kindWords(kind)}
             </span>
           ))}
         </span>
+        {hasRuntime && (
+          <button
+            type="button"
+            class="button small"
+            title="Frames by which Node or the JVM call and run functions; hidden, their time counts for the caller"
+            aria-pressed={runtimeFrames.value}
+            onClick={() => runtimeFrames.value = !runtimeFrames.value}
+          >
+            {runtimeFrames.value ? "Hide runtime frames" : "Show runtime frames"}
+          </button>
+        )}
         <button
           type="button"
           class="button small"

@@ -1,5 +1,6 @@
 import type { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { Icon } from "../components/icon.tsx";
+import { runtimeFrames } from "../flame_graph/runtime_frames.ts";
 import { kindName } from "../words.ts";
 
 const formats = [
@@ -8,7 +9,7 @@ const formats = [
   ["speedscope", "Speedscope", "For speedscope.app"],
 ] as const;
 
-/** Downloads of one profile in the formats that other tools read. */
+/** Downloads of one profile in the formats that other tools read; with runtimes' frames when those are shown. */
 export function ExportLinks({ taskId, kind }: { taskId: string; kind: ProfileKind }) {
   return (
     <span class="export" role="group" aria-label="Export">
@@ -18,7 +19,9 @@ export function ExportLinks({ taskId, kind }: { taskId: string; kind: ProfileKin
           class="button small"
           title={hint}
           download
-          href={`/api/v1/tasks/${taskId}/profile?kind=${kindName(kind)}&format=${format}`}
+          href={`/api/v1/tasks/${taskId}/profile?kind=${kindName(kind)}&format=${format}${
+            runtimeFrames.value ? "&runtime=true" : ""
+          }`}
         >
           <Icon name="download" />
           {title}

@@ -6,11 +6,13 @@ import { Answer } from "../components/answer.tsx";
 import { Panel } from "../components/panel.tsx";
 import { Segments } from "../components/segments.tsx";
 import { buildFlameTree, type WeightUnit } from "../flame_graph/flame_tree.ts";
+import { runtimeFrames } from "../flame_graph/runtime_frames.ts";
 import { FlameView } from "../flame_graph/view.tsx";
 import { formatCount } from "../format.ts";
 import { useQuery } from "../use_query.ts";
 import { kindName, kindTitle, shownKinds } from "../words.ts";
 import { ExportLinks } from "./export_links.tsx";
+import { NameNotes } from "./name_notes.tsx";
 import { NoProfile } from "./no_profile.tsx";
 import { RangeStrip } from "./range_strip.tsx";
 import { type SecondRange, wholeRange } from "./second_range.ts";
@@ -81,7 +83,12 @@ function LoadedProfile({ task, kind, profile, range, onRange }: {
 }) {
   const [threadKey, setThreadKey] = useState("");
   const thread = profile.threads.findIndex(({ tid, processId }) => `${processId} ${tid}` === threadKey);
-  const tree = useMemo(() => buildFlameTree(profile, thread < 0 ? undefined : thread), [profile, thread]);
+  const runtime = runtimeFrames.value;
+  const tree = useMemo(
+    () => buildFlameTree(profile, { thread: thread < 0 ? undefined : thread, runtimeFrames: runtime }),
+    [profile, thread, runtime],
+  );
+  const hasRuntime = useMemo(() => profile.frames.some((frame) => frame.runtime), [profile]);
   const unit: WeightUnit = kind === ProfileKind.OFF_CPU ? "nanoseconds" : "samples";
   const seconds = useMemo(() => profile.secondWeights.map(Number), [profile]);
   const threads = <ThreadSelect task={task} profile={profile} value={threadKey} onChoose={setThreadKey} />;
@@ -100,6 +107,7 @@ function LoadedProfile({ task, kind, profile, range, onRange }: {
           five-second pieces of this range never arrived: the agent's queue was full.
         </p>
       )}
+      <NameNotes task={task} profile={profile} />
       {tree.total[0] === 0
         ? (
           <>
@@ -111,7 +119,7 @@ function LoadedProfile({ task, kind, profile, range, onRange }: {
             </p>
           </>
         )
-        : <FlameView tree={tree} unit={unit} lead={threads} />}
+        : <FlameView tree={tree} unit={unit} lead={threads} hasRuntime={hasRuntime} />}
     </>
   );
 }
