@@ -4,7 +4,7 @@ import type { Logger } from "../../lib/log.ts";
 import { readStat } from "../../lib/procfs/process.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { Debuginfod } from "../agent/debuginfod/debuginfod.ts";
-import { BadModules } from "../agent/names/bad_modules.ts";
+import { BadModules } from "../agent/child/bad_modules.ts";
 import { NameResolver } from "../agent/names/resolver.ts";
 import { OnCpuSession } from "../agent/profile/on_cpu_session.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";

@@ -1,4 +1,4 @@
-import { MessageDecoder } from "../../src/agent/names/frame_codec.ts";
+import { MessageDecoder } from "../../src/agent/child/message_codec.ts";
 import { parseAddresses, readAnswer, readRequest, unpackFrames } from "../../src/agent/names/protocol.ts";
 import { fuzz } from "./fuzz.ts";
 

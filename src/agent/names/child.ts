@@ -1,8 +1,9 @@
 import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
 import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
 import { openInOwnRoot } from "../../../lib/sys/open_in_root.ts";
+import type { HelperReport } from "../child/helper_process.ts";
 import { debugFilePath } from "../debuginfod/debug_file_cache.ts";
-import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
+import { encodeMessage, MessageDecoder } from "../child/message_codec.ts";
 import { type Answer, packFrames, parseAddresses, readRequest, type Request } from "./protocol.ts";
 
 /** For the lines of one request, far below its deadline: a look into a module's first unit cannot be interrupted. */
@@ -68,7 +69,7 @@ function addLines(symbolizer: Symbolizer, named: readonly SymbolizedFrame[][]): 
   return named.map((frames) => symbolizer.addLines(frames, untilMs));
 }
 
-function write(answer: Answer): void {
+function write(answer: Answer | HelperReport): void {
   const bytes = encodeMessage(answer);
   for (let written = 0; written < bytes.length;) written += Deno.stdout.writeSync(bytes.subarray(written));
 }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
+import { encodeMessage, MessageDecoder } from "../child/message_codec.ts";
 
 const child = new URL("../../../tests/programs/names_child.ts", import.meta.url).pathname;
 

@@ -1,5 +1,6 @@
 import { type NameNote, nameNoteKinds } from "../../../lib/symbol/name_notes.ts";
 import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
+import type { HelperReport } from "../child/helper_process.ts";
 
 /** Frame kinds in the order of their numbers in `Answer`. */
 export const frameKinds = ["user", "kernel", "jit", "interpreted"] as const;
@@ -38,13 +39,8 @@ export type Request =
   | { type: "fetched"; buildIds: string[] }
   | { type: "resolve"; stacks: { pid: number; kind: "user" | "kernel"; addresses: string }[] };
 
-/**
- * What the naming child says: "ready" once, progress ("module", "" when done with it), and one "done" or "resolved" a
- * request.
- */
+/** What the naming child says: one "done" or "resolved" a request. */
 export type Answer =
-  | { type: "ready" }
-  | { type: "module"; key: string }
   | { type: "done" }
   | {
     type: "resolved";
@@ -88,7 +84,7 @@ export function readRequest(message: unknown): Request | undefined {
 }
 
 /** Reads what came from the child, which has read hostile files; undefined when it is no answer. */
-export function readAnswer(message: unknown): Answer | undefined {
+export function readAnswer(message: unknown): Answer | HelperReport | undefined {
   if (!isObject(message)) return undefined;
   const { type, key, strings, stacks, addresses, wanted, notes } = message;
   if (type === "ready" || type === "done") return { type };

@@ -3,13 +3,14 @@ import { keepExecutable, readMapsText } from "../../../lib/procfs/maps.ts";
 import { readStat } from "../../../lib/procfs/process.ts";
 import type { NameNote } from "../../../lib/symbol/name_notes.ts";
 import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
-import { BadModules } from "./bad_modules.ts";
-import { type NamingLimits, NamingProcess } from "./naming_process.ts";
+import { BadModules } from "../child/bad_modules.ts";
+import { type HelperLimits, HelperProcess } from "../child/helper_process.ts";
 import {
   type Answer,
   type CapturedProcess,
   formatAddresses,
   type FrameRequest,
+  readAnswer,
   type Request,
   unpackFrames,
 } from "./protocol.ts";
@@ -25,6 +26,9 @@ const maxFetched = 64;
 const defaultStartMs = 30_000;
 const defaultDeadlineMs = 15_000;
 const defaultMemoryLimitBytes = 256 * 1024 * 1024;
+
+/** One run of the naming child. */
+type NamingProcess = HelperProcess<Request, Answer>;
 
 /** A frame with the name that was found for it; all of its text is attacker's input. */
 export type NamedFrame = SymbolizedFrame;
@@ -63,7 +67,7 @@ export interface DebugFileFetcher {
  */
 export class NameResolver {
   readonly #options: NameResolverOptions;
-  readonly #limits: NamingLimits;
+  readonly #limits: HelperLimits;
   readonly #processes: readonly CapturedProcess[];
   readonly #badModules: BadModules;
   /** Build IDs that were asked for and have come. */
@@ -204,7 +208,7 @@ export class NameResolver {
       this.#starts++;
       let child: NamingProcess;
       try {
-        child = new NamingProcess(this.#options.command, this.#limits);
+        child = new HelperProcess<Request, Answer>(this.#options.command, this.#limits, readAnswer);
       } catch (error) {
         this.#report(`it cannot be started: ${(error as Error).message}`);
         continue;

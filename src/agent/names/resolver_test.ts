@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { silentLogger } from "../../../lib/log.ts";
 import { buildProgram, type RunningProgram, startProgram } from "../../../tests/programs/names_build.ts";
-import { BadModules } from "./bad_modules.ts";
+import { BadModules } from "../child/bad_modules.ts";
 import { NameResolver, type NameResolverOptions } from "./resolver.ts";
 
 const child = new URL("../../../tests/programs/names_child.ts", import.meta.url).pathname;
@@ -141,7 +141,10 @@ Deno.test("resolve() keeps the names when the child dies of lines, and asks for 
   try {
     // Answers what it is asked until it is asked for lines; then it says what it reads, and dies.
     const script = `
-      import { encodeMessage, MessageDecoder } from "${new URL("./frame_codec.ts", import.meta.url)}";
+      import { encodeMessage, MessageDecoder } from "${new URL(
+      "../child/message_codec.ts",
+      import.meta.url,
+    )}";
       const decoder = new MessageDecoder();
       const frame = [0, 0, 1, 0, 1, 0, 0];
       const named = { type: "resolved", strings: ["leaf", ""], stacks: [frame], addresses: ["7"], wanted: [], notes: [] };

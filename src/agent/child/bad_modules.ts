@@ -1,8 +1,8 @@
 const maxModules = 1024;
 
 /**
- * Files that a naming child died of, by inode or build ID, or only their lines: what `Answer` "module" says. They are left
- * alone from then on, in every task of this agent, so that one bad file costs one child and not one a task.
+ * Files that a helper process died of, by what its report "module" said: inode or build ID, or only their lines. They are left
+ * alone from then on, in every task of this agent, so that one bad file costs one process and not one a task.
  *
  * Limits: 1,024; the oldest go first. Loss: forgotten when the agent ends.
  */

@@ -1,12 +1,11 @@
-import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
-import { type Answer, readAnswer, type Request } from "./protocol.ts";
+import { encodeMessage, MessageDecoder } from "./message_codec.ts";
 
 /** How often the child's memory is looked at while it works. */
 const watchIntervalMs = 100;
 const pageBytes = 4096;
 
-/** Limits of one naming child; beyond either it is killed. */
-export interface NamingLimits {
+/** Limits of one helper process; beyond any it is killed. */
+export interface HelperLimits {
   /** Longest time from its start until it says that it is ready; how long that takes is up to the host alone. */
   readonly startMs: number;
   /** Longest time for one request. */
@@ -15,24 +14,45 @@ export interface NamingLimits {
   readonly memoryLimitBytes: number;
 }
 
-/** One run of the naming child: sends a request at a time and waits for its answer. */
-export class NamingProcess {
+/**
+ * What every helper process may say at any time, whatever it is for: "ready" once, and before it reads a file, that file's key
+ * ("" when it is done with it).
+ */
+export type HelperReport = { readonly type: "ready" } | { readonly type: "module"; readonly key: string };
+
+/**
+ * Reads what a helper said, which has read hostile files; undefined when it makes no sense. `bytes` is the message of bytes
+ * that came before, if one did.
+ */
+export type AnswerReader<Answer> = (
+  message: unknown,
+  bytes: Uint8Array | undefined,
+) => Answer | HelperReport | undefined;
+
+/**
+ * One run of this executable as a helper that reads what may be hostile: a request at a time is sent to it, and its answer
+ * waited for.
+ */
+export class HelperProcess<Request, Answer extends { readonly type: string }> {
   readonly #child: Deno.ChildProcess;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #limits: NamingLimits;
+  readonly #limits: HelperLimits;
+  readonly #readAnswer: AnswerReader<Answer>;
   readonly #ended: Promise<void>;
   /** Until it has said something, or failed. */
   readonly #started = Promise.withResolvers<void>();
   #waiting: ((answer: Answer | undefined) => void) | undefined;
+  #bytes: Uint8Array | undefined;
   #module = "";
   #failure = "";
 
-  constructor(command: readonly string[], limits: NamingLimits) {
+  constructor(command: readonly string[], limits: HelperLimits, readAnswer: AnswerReader<Answer>) {
     const [executable, ...args] = command;
     this.#child = new Deno.Command(executable!, { args, stdin: "piped", stdout: "piped", stderr: "null" })
       .spawn();
     this.#writer = this.#child.stdin.getWriter();
     this.#limits = limits;
+    this.#readAnswer = readAnswer;
     const deadline = setTimeout(
       () => this.#kill(`it took over ${limits.startMs} ms to start`),
       limits.startMs,
@@ -86,7 +106,7 @@ export class NamingProcess {
       return status;
     });
     for (let piece = await readPiece(reader); piece !== undefined; piece = await readPiece(reader)) {
-      for (const message of decoder.push(piece)) this.#take(readAnswer(message));
+      for (const message of decoder.push(piece)) this.#takeMessage(message);
       if (decoder.broken) this.#kill("it answered nonsense");
     }
     const status = await ended;
@@ -94,12 +114,17 @@ export class NamingProcess {
     this.#fail(`it ended with ${status.signal ?? `code ${status.code}`}`);
   }
 
-  #take(answer: Answer | undefined): void {
+  #takeMessage(message: unknown): void {
+    if (message instanceof Uint8Array) {
+      this.#bytes = message;
+      return;
+    }
+    const answer = this.#readAnswer(message, this.#bytes);
+    this.#bytes = undefined;
     if (answer === undefined) return this.#kill("it answered nonsense");
     this.#started.resolve();
-    if (answer.type === "ready") return;
-    if (answer.type === "module") {
-      this.#module = answer.key;
+    if (isReport(answer)) {
+      if (answer.type === "module") this.#module = answer.key;
       return;
     }
     const waiting = this.#waiting;
@@ -134,6 +159,10 @@ export class NamingProcess {
     this.#waiting = undefined;
     waiting?.(undefined);
   }
+}
+
+function isReport(answer: { readonly type: string }): answer is HelperReport {
+  return answer.type === "ready" || answer.type === "module";
 }
 
 async function readPiece(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<Uint8Array | undefined> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeMessage, MessageDecoder } from "./frame_codec.ts";
+import { encodeBytes, encodeMessage, MessageDecoder } from "./message_codec.ts";
 
 Deno.test("MessageDecoder gives back every message whatever pieces the bytes come in", () => {
   fc.assert(
@@ -30,4 +30,14 @@ Deno.test("MessageDecoder is broken for good when a length is absurd or a messag
     assert.equal(decoder.broken, true);
     assert.deepEqual(decoder.push(encodeMessage("good")), []);
   }
+});
+
+Deno.test("MessageDecoder gives bytes back as they are, between messages of JSON", () => {
+  const bytes = new Uint8Array([0, 255, 123, 10]);
+  const encoded = [encodeMessage({ one: 1 }), encodeBytes(bytes), encodeMessage(2)].flatMap((
+    part,
+  ) => [...part]);
+  const decoder = new MessageDecoder();
+  const decoded = encoded.flatMap((byte) => decoder.push(new Uint8Array([byte])));
+  assert.deepEqual(decoded, [{ one: 1 }, bytes, 2]);
 });
