@@ -119,15 +119,26 @@ struct socket {
 };
 
 /* Registers of user space, of x86_64: as the last system call left them, its arguments are in
- * there; or as they are at a probe. */
+ * there; or as they are at a probe or an interrupt. */
 struct pt_regs {
+  unsigned long r15;
+  unsigned long r14;
+  unsigned long r13;
+  unsigned long r12;
+  unsigned long bp;
+  unsigned long bx;
+  unsigned long r11;
   unsigned long r10;
+  unsigned long r9;
+  unsigned long r8;
   unsigned long ax;
   unsigned long cx;
   unsigned long dx;
   unsigned long si;
   unsigned long di;
   unsigned long orig_ax; /* number of the system call */
+  unsigned long ip;
+  unsigned long cs;
   unsigned long sp;
 };
 
@@ -180,6 +191,8 @@ struct bpf_iter__task_file {
 #define S_IFSOCK 0140000
 #define PF_KTHREAD 0x00200000
 #define PF_IO_WORKER 0x00000010
+/* Code segment of 64-bit user code. */
+#define USER_CODE_SEGMENT 0x33
 /* thread_info.status of x86: the system call is a 32-bit one. */
 #define TS_COMPAT 0x0002
 

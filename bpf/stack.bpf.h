@@ -9,6 +9,7 @@
 #include "common.bpf.h"
 
 #include "stack.h"
+#include "unwind.bpf.h"
 
 /* Set by the loader. */
 const volatile __u32 targets[MAX_TARGETS] = {}; /* in the agent's pid namespace; 0 is none */
@@ -52,7 +53,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1); /* 1,032 bytes a CPU: too much for the 512 of a program's stack */
+  __uint(max_entries, 1); /* 1,040 bytes a CPU: too much for the 512 of a program's stack */
   __type(key, __u32);
   __type(value, struct stack_event);
 } scratch SEC(".maps");
@@ -73,7 +74,7 @@ static __always_inline __u64 wake_up(void) {
 }
 
 static __always_inline __u64 hash_stack(const struct stack_event *stack) {
-  __u64 hash = mix(hash_seed, stack->kind);
+  __u64 hash = mix(hash_seed, stack->kind | (__u64)stack->outcome << 32);
 
   for (__u32 i = 0; i < MAX_FRAMES && i < stack->depth; i++)
     hash = mix(hash, stack->addresses[i]);
@@ -87,7 +88,7 @@ static __always_inline __u64 hash_stack(const struct stack_event *stack) {
 static __always_inline void send_stack(const struct stack_event *stack,
                                        struct stack_counters_value *count) {
   __u64 hash = stack->hash;
-  __u32 depth = stack->depth;
+  __u64 depth = stack->depth;
   __u8 known = 1;
 
   if (bpf_map_lookup_elem(&known_stacks, &hash))
@@ -98,6 +99,8 @@ static __always_inline void send_stack(const struct stack_event *stack,
       count->unsent_stacks++;
     return;
   }
+  /* The very register that was compared is to be multiplied. */
+  barrier_var(depth);
   if (depth > MAX_FRAMES)
     return;
   if (bpf_ringbuf_output(&stacks, (void *)stack,
@@ -108,21 +111,41 @@ static __always_inline void send_stack(const struct stack_event *stack,
   }
 }
 
-/* Captures one stack and sees to it that user space gets its frames. Returns its hash, 0 when there
- * is none. */
-static __always_inline __u64 take_stack(void *context, struct stack_event *stack, __u32 kind,
-                                        struct stack_counters_value *count) {
-  long bytes = bpf_get_stack(context, stack->addresses, sizeof(stack->addresses),
-                             kind == USER_STACK ? BPF_F_USER_STACK : 0);
-
-  stack->kind = kind;
-  stack->depth = 0;
-  if (bytes <= 0)
+/* Sees to it that user space gets a stack's frames. Returns its hash, 0 when there are none. */
+static __always_inline __u64 finish_stack(struct stack_event *stack,
+                                          struct stack_counters_value *count) {
+  if (stack->depth == 0)
     return 0;
-  stack->depth = bytes / sizeof(__u64);
   stack->hash = hash_stack(stack);
   send_stack(stack, count);
   return stack->hash;
+}
+
+/* Captures the stack of one kind by the kernel's own walk, which knows frame pointers alone. */
+static __always_inline void walk_stack(void *context, struct stack_event *stack, __u64 flags) {
+  long bytes = bpf_get_stack(context, stack->addresses, sizeof(stack->addresses), flags);
+
+  stack->depth = bytes > 0 ? bytes / sizeof(__u64) : 0;
+}
+
+/* The user stack of the thread that runs now. */
+static __always_inline __u64 take_user_stack(void *context, struct stack_event *stack,
+                                             const struct thread_ids *ids,
+                                             struct stack_counters_value *count) {
+  stack->kind = USER_STACK;
+  if (!unwind_user_stack(bpf_get_current_task_btf(), ids->tgid == targets[0] ? 0 : 1, stack)) {
+    walk_stack(context, stack, BPF_F_USER_STACK);
+    stack->outcome = UNWIND_FRAME_POINTERS;
+  }
+  return finish_stack(stack, count);
+}
+
+static __always_inline __u64 take_kernel_stack(void *context, struct stack_event *stack,
+                                               struct stack_counters_value *count) {
+  stack->kind = KERNEL_STACK;
+  stack->outcome = 0;
+  walk_stack(context, stack, 0);
+  return finish_stack(stack, count);
 }
 
 static __always_inline bool is_same_name(const struct thread_event *one,
@@ -190,11 +213,11 @@ static __always_inline struct stack_pair take_stacks(void *context, struct stack
   count = bpf_map_lookup_elem(&stack_counters, &zero);
   if (!count)
     return pair;
-  pair.user_hash = take_stack(context, scratch, USER_STACK, count);
+  pair.user_hash = take_user_stack(context, scratch, ids, count);
   if (pair.user_hash == 0)
     count->missing_user_stacks++;
   truncated = scratch->depth == MAX_FRAMES;
-  pair.kernel_hash = take_stack(context, scratch, KERNEL_STACK, count);
+  pair.kernel_hash = take_kernel_stack(context, scratch, count);
   if (truncated || scratch->depth == MAX_FRAMES)
     count->truncated++;
   send_thread(ids->tgid, ids->tid, count);

@@ -18,6 +18,8 @@ struct stack_event {
   __u32 kind;
   __u32 depth;
   __u64 hash;
+  __u32 outcome; /* of a user stack: an unwind_outcome */
+  __u32 pad;
   __u64 addresses[MAX_FRAMES]; /* leaf first */
 };
 

@@ -71,7 +71,7 @@ export const libbpfSignatures = {
   bpf_map__initial_value: { parameters: ["pointer", "buffer"], result: "pointer" },
 
   // int bpf_map_create(enum bpf_map_type map_type, const char *map_name, __u32 key_size, __u32 value_size, __u32 max_entries, const struct bpf_map_create_opts *opts)
-  bpf_map_create: { parameters: ["u32", "pointer", "u32", "u32", "u32", "pointer"], result: "i32" },
+  bpf_map_create: { parameters: ["u32", "buffer", "u32", "u32", "u32", "buffer"], result: "i32" },
   // int bpf_map_lookup_elem(int fd, const void *key, void *value)
   bpf_map_lookup_elem: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
   // int bpf_map_update_elem(int fd, const void *key, const void *value, __u64 flags)

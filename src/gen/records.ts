@@ -161,13 +161,15 @@ export const layouts = {
     },
   },
   stack_event: {
-    size: 1032,
-    layout: "1032 bytes: kind@0:unsigned32 depth@4:unsigned32 hash@8:unsigned64 addresses@16:unsigned64[127]",
+    size: 1040,
+    layout: "1040 bytes: kind@0:unsigned32 depth@4:unsigned32 hash@8:unsigned64 outcome@16:unsigned32 pad@20:unsigned32 addresses@24:unsigned64[127]",
     offsets: {
       kind: 0,
       depth: 4,
       hash: 8,
-      addresses: 16,
+      outcome: 16,
+      pad: 20,
+      addresses: 24,
     },
   },
   thread_event: {
@@ -188,6 +190,36 @@ export const layouts = {
       session: 0,
       tgid: 8,
       pad: 12,
+    },
+  },
+  unwind_block_value: {
+    size: 4096,
+    layout: "4096 bytes: words@0:unsigned32[1024]",
+    offsets: {
+      words: 0,
+    },
+  },
+  unwind_mapping_value: {
+    size: 40,
+    layout: "40 bytes: start@0:unsigned64 end@8:unsigned64 base@16:unsigned64 table@24:unsigned32 page_count@28:unsigned32 rules_at@32:unsigned32 pad@36:unsigned32",
+    offsets: {
+      start: 0,
+      end: 8,
+      base: 16,
+      table: 24,
+      page_count: 28,
+      rules_at: 32,
+      pad: 36,
+    },
+  },
+  unwind_target_value: {
+    size: 32,
+    layout: "32 bytes: mappings@0:unsigned64 exec_id@8:unsigned64 seen_exec_id@16:unsigned64 misses@24:unsigned64",
+    offsets: {
+      mappings: 0,
+      exec_id: 8,
+      seen_exec_id: 16,
+      misses: 24,
     },
   },
 } as const;
@@ -459,6 +491,7 @@ export interface StackEvent {
   kind: number;
   depth: number;
   hash: bigint;
+  outcome: number;
 }
 
 /** Decodes a `struct stack_event`; allocates, so not for loops over many. */
@@ -467,6 +500,7 @@ export function decodeStackEvent(view: DataView, offset: number): StackEvent {
     kind: view.getUint32(offset + 0, true),
     depth: view.getUint32(offset + 4, true),
     hash: view.getBigUint64(offset + 8, true),
+    outcome: view.getUint32(offset + 16, true),
   };
 }
 
@@ -499,6 +533,56 @@ export function decodeTlsSessionKey(view: DataView, offset: number): TlsSessionK
   return {
     session: view.getBigUint64(offset + 0, true),
     tgid: view.getUint32(offset + 8, true),
+  };
+}
+
+/** `struct unwind_block_value`, without its array `words`. */
+export interface UnwindBlockValue {
+}
+
+/** Decodes a `struct unwind_block_value`; allocates, so not for loops over many. */
+export function decodeUnwindBlockValue(view: DataView, offset: number): UnwindBlockValue {
+  return {
+  };
+}
+
+/** `struct unwind_mapping_value`. */
+export interface UnwindMappingValue {
+  start: bigint;
+  end: bigint;
+  base: bigint;
+  table: number;
+  pageCount: number;
+  rulesAt: number;
+}
+
+/** Decodes a `struct unwind_mapping_value`; allocates, so not for loops over many. */
+export function decodeUnwindMappingValue(view: DataView, offset: number): UnwindMappingValue {
+  return {
+    start: view.getBigUint64(offset + 0, true),
+    end: view.getBigUint64(offset + 8, true),
+    base: view.getBigUint64(offset + 16, true),
+    table: view.getUint32(offset + 24, true),
+    pageCount: view.getUint32(offset + 28, true),
+    rulesAt: view.getUint32(offset + 32, true),
+  };
+}
+
+/** `struct unwind_target_value`. */
+export interface UnwindTargetValue {
+  mappings: bigint;
+  execId: bigint;
+  seenExecId: bigint;
+  misses: bigint;
+}
+
+/** Decodes a `struct unwind_target_value`; allocates, so not for loops over many. */
+export function decodeUnwindTargetValue(view: DataView, offset: number): UnwindTargetValue {
+  return {
+    mappings: view.getBigUint64(offset + 0, true),
+    execId: view.getBigUint64(offset + 8, true),
+    seenExecId: view.getBigUint64(offset + 16, true),
+    misses: view.getBigUint64(offset + 24, true),
   };
 }
 

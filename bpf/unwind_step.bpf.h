@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* One step of a walk: from a frame to its caller's. */
+#ifndef STAKEOUT_UNWIND_STEP_BPF_H
+#define STAKEOUT_UNWIND_STEP_BPF_H
+
+#include "unwind_maps.bpf.h"
+
+#define PLT_ENTRY_BYTES 16
+/* Places of registers in a signal frame's struct sigcontext; r8 to r15 come first. */
+#define SAVED_RBP 10
+#define SAVED_RSP 15
+#define SAVED_RIP 16
+
+static __always_inline bool read_user(void *to, __u32 bytes, __u64 address) {
+  return bpf_probe_read_user(to, bytes, (const void *)address) == 0;
+}
+
+/* The caller's frame lies where rbp points to, as in code with frame pointers. False when rbp
+ * cannot be one. */
+static __always_inline bool step_by_frame_pointer(struct unwind_walk *walk) {
+  __u64 frame[2];
+
+  if (!walk->has_frame_pointer || walk->bp < walk->sp || walk->bp % sizeof(__u64) != 0)
+    return false;
+  if (!read_user(frame, sizeof(frame), walk->bp))
+    return false;
+  walk->sp = walk->bp + sizeof(frame);
+  walk->bp = frame[0];
+  walk->ip = frame[1];
+  walk->registers_known = false;
+  walk->is_return_address = true;
+  walk->by_frame_pointer = true;
+  return true;
+}
+
+/* A signal interrupted the caller: the kernel saved all of its registers. `rsp_at` is where its rsp
+ * is. */
+static __always_inline bool step_over_signal(struct unwind_walk *walk, __u64 rsp_at) {
+  __u64 *saved = walk->saved, *registers = walk->registers;
+
+  if (!read_user(saved, sizeof(walk->saved), rsp_at - SAVED_RSP * sizeof(__u64)))
+    return false;
+  for (int number = 8; number < REGISTERS; number++)
+    registers[number] = saved[number - 8];
+  registers[5] = saved[8];
+  registers[4] = saved[9];
+  registers[3] = saved[11];
+  registers[1] = saved[12];
+  registers[0] = saved[13];
+  registers[2] = saved[14];
+  walk->bp = saved[SAVED_RBP];
+  walk->sp = saved[SAVED_RSP];
+  walk->ip = saved[SAVED_RIP];
+  walk->has_frame_pointer = true;
+  walk->registers_known = true;
+  walk->is_return_address = false;
+  walk->by_frame_pointer = false;
+  return true;
+}
+
+/* The caller's rsp by a rule; 0 when it cannot be told. */
+static __always_inline __u64 find_cfa(const struct unwind_walk *walk,
+                                      const struct unwind_rule *rule) {
+  __u64 slot, offset = (__s64)rule->cfa_offset;
+
+  switch (rule->base) {
+  case BASE_STACK_POINTER:
+    return walk->sp + offset;
+  case BASE_FRAME_POINTER:
+    return walk->has_frame_pointer ? walk->bp + offset : 0;
+  case BASE_PLT:
+    return walk->sp + offset +
+           (walk->ip % PLT_ENTRY_BYTES >= (__u64)rule->cfa_operand ? sizeof(__u64) : 0);
+  case BASE_STACK_SLOT:
+    return read_user(&slot, sizeof(slot), walk->sp + offset) ? slot + (__s64)rule->cfa_operand : 0;
+  case BASE_FRAME_SLOT:
+    return walk->has_frame_pointer && read_user(&slot, sizeof(slot), walk->bp + offset)
+               ? slot + (__s64)rule->cfa_operand
+               : 0;
+  default:
+    if (rule->base < BASE_REGISTER || !walk->registers_known)
+      return 0;
+    return walk->registers[(__u32)(rule->base - BASE_REGISTER) % REGISTERS] + offset;
+  }
+}
+
+/* The caller's rbp. */
+static __always_inline bool restore_frame_pointer(struct unwind_walk *walk,
+                                                  const struct unwind_rule *rule, __u64 cfa) {
+  __u64 base = cfa;
+
+  switch (rule->frame_pointer) {
+  case FRAME_POINTER_SAME:
+    return true;
+  case FRAME_POINTER_UNDEFINED:
+    walk->has_frame_pointer = false;
+    return true;
+  case FRAME_POINTER_IN_FRAME:
+    if (!walk->has_frame_pointer)
+      return true;
+    base = walk->bp;
+    break;
+  case FRAME_POINTER_ON_STACK:
+    base = walk->sp;
+    break;
+  }
+  walk->has_frame_pointer = true;
+  return read_user(&walk->bp, sizeof(walk->bp), base + (__s64)rule->frame_pointer_offset);
+}
+
+/* False when the stack does not hold what the rule says. */
+static __always_inline bool step_by_rule(struct unwind_walk *walk, const struct unwind_rule *rule) {
+  __u64 cfa;
+
+  if (rule->base == BASE_SIGNAL)
+    return step_over_signal(walk, walk->sp + (__s64)rule->cfa_offset);
+  cfa = find_cfa(walk, rule);
+  if (cfa <= walk->sp)
+    return false;
+  if (!read_user(&walk->ip, sizeof(walk->ip), cfa + (__s64)rule->return_address_offset) ||
+      !restore_frame_pointer(walk, rule, cfa))
+    return false;
+  walk->sp = cfa;
+  walk->registers_known = false;
+  walk->is_return_address = true;
+  walk->by_frame_pointer = false;
+  return true;
+}
+
+#endif
