@@ -75,7 +75,7 @@ export function parseElf(source: ByteSource): Elf | undefined {
 }
 
 /** Address in the module of a byte of its file; undefined when no segment maps it. */
-export function toModuleAddress(elf: Elf, fileOffset: number): number | undefined {
+export function toModuleAddress(elf: Pick<Elf, "segments">, fileOffset: number): number | undefined {
   for (const segment of elf.segments) {
     const distance = fileOffset - segment.fileOffset;
     if (distance >= 0 && distance < segment.fileBytes) return segment.address + distance;

@@ -100,8 +100,11 @@ export function moduleKey({ deviceMajor, deviceMinor, inode, path }: Mapping): s
   return inode === 0 ? path : `${deviceMajor}:${deviceMinor}:${inode}`;
 }
 
-/** The very file that is mapped, wherever it can still be reached: its inode is compared each time. */
-function openMapped(pid: number, mapping: Mapping): ClosableSource | undefined {
+/**
+ * Opens the very file that is mapped, wherever it can still be reached: its inode is compared each time. The vdso is no file
+ * and opened from memory; undefined for other memory that is not of a file.
+ */
+export function openMapped(pid: number, mapping: Mapping): ClosableSource | undefined {
   if (mapping.path === vdsoPath) return openVdso(mapping.end - mapping.start);
   if (mapping.inode === 0 || !mapping.path.startsWith("/")) return undefined;
   return (mapping.deleted ? undefined : openInRoot(pid, mapping.path, mapping)) ??

@@ -9,6 +9,8 @@ import { NameResolver } from "../agent/names/resolver.ts";
 import { OnCpuSession } from "../agent/profile/on_cpu_session.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";
 import { StackProfiler } from "../agent/profile/stack_profiler.ts";
+import { TableBuilder } from "../agent/unwind/table_builder.ts";
+import { TableStore } from "../agent/unwind/table_store.ts";
 import { ProfileKind } from "../gen/stakeout/v1/task_pb.ts";
 import type { Config } from "../model/config.ts";
 import type { Process } from "../model/process.ts";
@@ -19,6 +21,8 @@ import { openStateFolder } from "./state_folder.ts";
 
 /** Heap of the naming child; beyond it the child ends and the profile goes on without those names. */
 const namingHeapMegabytes = 128;
+/** Heap of the child that compiles unwind tables; a table that does not fit into it is missing. */
+const tableHeapMegabytes = 256;
 
 /** Called about once a second while a profile is taken. */
 export type OnProgress = (progress: ProfileProgress, task: Task) => void;
@@ -36,11 +40,16 @@ export function buildOnCpuProfiler(parts: {
 }): StackProfiler {
   const { config, libbpf, clock, logger, onProgress } = parts;
   const badModules = new BadModules();
+  const store = new TableStore(libbpf);
+  const tables = {
+    store,
+    builder: new TableBuilder({ command: selfCommand(["table-child"], tableHeapMegabytes), store, logger }),
+  };
   let debuginfod: Promise<Debuginfod | undefined> | undefined;
   return new StackProfiler({
     kind: ProfileKind.ON_CPU,
     openSession: (pids, { frequencyHz }) =>
-      OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz }),
+      OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz, tables }),
     startNaming: async (pids) => {
       debuginfod ??= openDebuginfod(config, logger);
       const command = selfCommand(["naming-child"], namingHeapMegabytes);

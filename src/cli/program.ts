@@ -40,6 +40,10 @@ export function buildProgram(end: (exitCode: number) => void): Command {
     const { runNamingChild } = await import("../agent/names/child.ts");
     await runNamingChild();
   });
+  program.command("table-child", { hidden: true }).action(async () => {
+    const { runTableChild } = await import("../agent/unwind/child.ts");
+    await runTableChild();
+  });
   program.addHelpText(
     "after",
     `

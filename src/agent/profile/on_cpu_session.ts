@@ -4,6 +4,7 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { layouts } from "../../gen/records.ts";
+import { UserUnwinder, type UnwindTables } from "../unwind/user_unwinder.ts";
 import { StackReader } from "./stack_reader.ts";
 import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
 import { sumOverCpus } from "./sum_over_cpus.ts";
@@ -17,12 +18,14 @@ export class OnCpuSession implements StackSession {
   readonly #samples: BpfMap;
   readonly #counters: BpfMap;
   readonly #stacks: StackReader;
+  readonly #unwinder: UserUnwinder;
   readonly #counts = new Map<string, number>();
   readonly #latin1 = new TextDecoder("latin1");
   #links: Link[] = [];
 
-  private constructor(object: BpfObject) {
+  private constructor(object: BpfObject, unwinder: UserUnwinder) {
     this.#object = object;
+    this.#unwinder = unwinder;
     this.#samples = object.map("samples");
     this.#counters = object.map("counters");
     this.#stacks = new StackReader(object);
@@ -35,7 +38,7 @@ export class OnCpuSession implements StackSession {
   static async open(
     libbpf: Libbpf,
     program: Uint8Array<ArrayBuffer>,
-    options: { pids: readonly number[]; frequencyHz: number },
+    options: { pids: readonly number[]; frequencyHz: number; tables: UnwindTables },
   ): Promise<OnCpuSession> {
     const object = openObject(libbpf, program, { name: "on_cpu", layouts });
     try {
@@ -45,7 +48,9 @@ export class OnCpuSession implements StackSession {
       object.setRodata("pid_namespace_inode", Deno.statSync("/proc/self/ns/pid").ino ?? 0);
       object.setRodata("hash_seed", crypto.getRandomValues(new BigUint64Array(1))[0]!);
       await object.load();
-      const session = new OnCpuSession(object);
+      const unwinder = new UserUnwinder(object, options.pids, options.tables);
+      await unwinder.start();
+      const session = new OnCpuSession(object, unwinder);
       await session.#attach(options.frequencyHz);
       return session;
     } catch (error) {
@@ -62,6 +67,7 @@ export class OnCpuSession implements StackSession {
       }
     } catch (error) {
       await this.detach();
+      this.#unwinder.close();
       this.#stacks.close();
       throw error;
     }
@@ -76,6 +82,7 @@ export class OnCpuSession implements StackSession {
 
   /** Reads what was counted since the last call: the counts first, so that the frames of all of them have been sent. */
   read(): StackRead {
+    this.#unwinder.refresh();
     const { count, keys, values } = this.#samples.readBatch();
     const threads = this.#stacks.drain();
     const view = new DataView(keys.buffer);
@@ -113,6 +120,7 @@ export class OnCpuSession implements StackSession {
   /** Detaches and frees everything. */
   async close(): Promise<void> {
     await this.detach();
+    this.#unwinder.close();
     this.#stacks.close();
     this.#object.close();
   }
