@@ -43,12 +43,6 @@ enum tls_function {
   TLS_END = 4,     /* the session of its first argument is over */
 };
 
-/* A watched process, by its thread group id as the host's pid namespace numbers it. */
-struct http_watch_value {
-  __u32 number;    /* of its http_process_value; never given to another process */
-  __u32 inherited; /* 1 for a child that was forked since and is counted as its parent */
-};
-
 /* A process's place: an array that user space maps. A number is that of its place or outdated. */
 struct http_process_value {
   __u32 number;          /* 0 while the place is free */

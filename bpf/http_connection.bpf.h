@@ -51,28 +51,17 @@ static __always_inline bool is_settled(struct http_connection_value *connection,
 }
 
 /* Puts the bytes kept from a message too short to tell in front of this one; returns how many. */
-static __always_inline __u32 join_fragment(struct http_connection_value *connection,
+static __always_inline __u32 take_fragment(struct http_connection_value *connection,
                                            struct message *message) {
-  __u32 kept = connection->fragment_bytes, shift;
-  __u64 low, high, first = *(__u64 *)connection->fragment;
-  __u64 second = *(__u32 *)(connection->fragment + 8);
+  struct fragment fragment = {
+      .first = *(__u64 *)connection->fragment,
+      .second = *(__u32 *)(connection->fragment + 8),
+      .bytes = connection->fragment_bytes,
+      .direction = connection->fragment_direction,
+  };
 
   connection->fragment_bytes = 0;
-  if (kept == 0 || kept >= LEAST_HEAD_BYTES || connection->fragment_direction != message->direction)
-    return 0;
-  low = message->head[0];
-  high = message->head[1];
-  shift = 8 * kept;
-  if (shift < 64) {
-    message->head[0] = low << shift | (first & FIRST(kept));
-    message->head[1] = high << shift | low >> (64 - shift);
-  } else {
-    shift -= 64;
-    message->head[0] = first;
-    message->head[1] = shift ? low << shift | (second & ((1ULL << shift) - 1)) : low;
-  }
-  message->head_bytes += kept;
-  return kept;
+  return join_fragment(&fragment, message);
 }
 
 static __always_inline void keep_fragment(struct http_connection_value *connection,
@@ -167,7 +156,7 @@ static __always_inline void on_message(struct http_connection_value *connection,
       return;
     }
   }
-  joined = join_fragment(connection, message);
+  joined = take_fragment(connection, message);
   if (message->head_bytes < LEAST_HEAD_BYTES) {
     keep_fragment(connection, message, joined);
     return;

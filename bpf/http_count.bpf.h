@@ -5,78 +5,27 @@
 
 #include "http_maps.bpf.h"
 #include "http_message.bpf.h"
-
-#define MAX_RAISES 4
-
-/* See LATENCY_BUCKETS. */
-static __always_inline __u32 latency_bucket(__u64 latency_ns) {
-  __u64 units = latency_ns >> LATENCY_UNIT_SHIFT;
-  __u32 rest = units, octave, step;
-
-  if (units < 8)
-    return units;
-  if (units >= 1 << 26)
-    return LATENCY_BUCKETS - 1;
-  octave = (rest > 0xffff) << 4;
-  rest >>= octave;
-  step = (rest > 0xff) << 3;
-  rest >>= step;
-  octave |= step;
-  step = (rest > 0xf) << 2;
-  rest >>= step;
-  octave |= step;
-  step = (rest > 0x3) << 1;
-  rest >>= step;
-  octave |= step | rest >> 1;
-  octave = (octave - 3) & 31;
-  return 8 * octave + (units >> octave);
-}
+#include "latency.bpf.h"
 
 /* A function of its own, so that it is verified once. */
 __attribute__((noinline)) int count_request(__u32 index, __u32 status, __u64 latency_ns) {
   struct http_counters_value *count = bpf_map_lookup_elem(&counters, &index);
-  __u32 bucket = latency_bucket(latency_ns);
 
-  if (!count || index == 0)
-    return 0;
-  __sync_fetch_and_add(&count->sum_ns, latency_ns);
-  if (status >= 500)
-    __sync_fetch_and_add(&count->errors_5xx, 1);
-  else if (status >= 400)
-    __sync_fetch_and_add(&count->errors_4xx, 1);
-  for (int i = 0; i < MAX_RAISES; i++) {
-    __u64 highest = count->max_ns;
-
-    if (latency_ns <= highest ||
-        __sync_val_compare_and_swap(&count->max_ns, highest, latency_ns) == highest)
-      break;
-  }
-  /* Last: user space counts requests by their buckets. */
-  if (bucket < LATENCY_BUCKETS)
-    __sync_fetch_and_add(&count->buckets[bucket], 1);
+  if (count && index != 0)
+    add_request(count, status, latency_ns);
   return 0;
 }
 
 /* Reads the target of a request, or of it what its first buffer holds. */
-static __always_inline struct http_uri_key *read_target(const struct message *message,
-                                                        __u32 method_bytes, __u32 fragment_bytes) {
-  __u32 skip = method_bytes > fragment_bytes ? method_bytes - fragment_bytes : 0;
-  __u32 kept = fragment_bytes > method_bytes ? fragment_bytes - method_bytes : 0;
-  __u32 zero = 0, bytes;
+static __always_inline struct http_uri_key *read_uri(const struct message *message,
+                                                     __u32 method_bytes, __u32 fragment_bytes) {
+  __u32 zero = 0;
   struct http_uri_key *key = bpf_map_lookup_elem(&scratch, &zero);
-  __u64 buffer = find_buffer(&message->source, skip, &bytes);
+  int bytes = key ? read_target(message, method_bytes, fragment_bytes, key->text) : -1;
 
-  if (!key)
+  if (!key || bytes < 0)
     return NULL;
-  /* Of a message that came in fragments the head holds the first bytes, of the target at most 7. */
-  *(__u64 *)key->text = method_bytes == 8 ? message->head[1]
-                                          : message->head[0] >> 8 * method_bytes |
-                                                message->head[1] << (64 - 8 * method_bytes);
-  kept &= 7;
-  bytes = at_most(bytes, URI_BYTES - 8);
-  if (bytes && bpf_probe_read_user(key->text + kept, bytes, (void *)buffer))
-    return NULL;
-  key->prefix_bits = 8 * (kept + bytes);
+  key->prefix_bits = 8 * bytes;
   return key;
 }
 
@@ -147,7 +96,7 @@ static __always_inline void remember_target(struct http_connection_value *connec
   connection->sampled = 0;
   if (!process->filtered && !sampled)
     return;
-  key = read_target(message, method_bytes, fragment_bytes);
+  key = read_uri(message, method_bytes, fragment_bytes);
   if (!key)
     return;
   connection->generation = filter_generation;

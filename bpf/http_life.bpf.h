@@ -7,54 +7,28 @@
 
 #include "http_maps.bpf.h"
 
-#define EEXIST 17
-
-/*
- * A child is counted as its parent until user space gives it a place of its own: a server that
- * forks for each connection is counted whole.
- */
 SEC("tp_btf/sched_process_fork")
 int BPF_PROG(http_fork, struct task_struct *parent, struct task_struct *child) {
-  struct http_watch_value value = {.inherited = 1}, *watch;
   __u32 parent_tgid = parent->tgid, child_tgid = child->tgid;
   struct http_process_value *process;
-  long result;
 
-  if (parent_tgid == child_tgid || !may_be_watched(parent_tgid))
+  if (parent_tgid == child_tgid)
     return 0;
-  watch = bpf_map_lookup_elem(&watches, &parent_tgid);
-  if (!watch)
-    return 0;
-  value.number = watch->number;
-  process = find_place(value.number);
-  if (!process)
-    return 0;
-  result = bpf_map_update_elem(&watches, &child_tgid, &value, BPF_NOEXIST);
-  if (!result)
-    count_in_filter(child_tgid, 1);
-  else if (result != -EEXIST)
+  process = find_watched(parent_tgid);
+  if (process && !watch_child(child_tgid, process->number))
     __sync_fetch_and_add(&process->lost_children, 1);
   return 0;
 }
 
-/* A child that becomes another program is no part of its parent any more. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(http_exec, struct task_struct *task) {
-  __u32 tgid = task->tgid;
-  struct http_watch_value *watch;
-
-  if (!may_be_watched(tgid))
-    return 0;
-  watch = bpf_map_lookup_elem(&watches, &tgid);
-  if (watch && watch->inherited)
-    end_watch(tgid);
+  end_watch_at_exec(task->tgid);
   return 0;
 }
 
 SEC("tp_btf/sched_process_exit")
 int BPF_PROG(http_exit, struct task_struct *task) {
-  if (may_be_watched(task->tgid) && task->signal->live.counter == 0)
-    end_watch(task->tgid);
+  end_watch_at_exit(task);
   return 0;
 }
 

@@ -1,28 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Maps of the HTTP programs, and who is watched. */
+/* Maps of the HTTP programs. */
 #ifndef STAKEOUT_HTTP_MAPS_BPF_H
 #define STAKEOUT_HTTP_MAPS_BPF_H
 
 #include "common.bpf.h"
 #include "http.h"
+#include "watch.bpf.h"
 
-/*
- * How many watched processes have these low 16 bits of a thread group id, a byte each: nearly all
- * processes that nobody watches are told by one load. At most 64 share a byte: ids have 22 bits.
- */
-__u32 watch_filter[16384] = {};
 /* Raised by user space whenever counters of a URI filter are given away. */
 __u32 filter_generation = 0;
 /* Most records that one reading of an iterator may still write. */
 __u32 pending_room = 0;
-
-/* By thread group id in the host's pid namespace. */
-struct {
-  __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, 2 * MAX_HTTP_PROCESSES); /* (8 + 8 + 48 bytes of element) x 8,192 = 0.5 MB */
-  __type(key, __u32);
-  __type(value, struct http_watch_value);
-} watches SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -103,27 +91,10 @@ static __always_inline struct http_process_value *find_place(__u32 number) {
   return process && number != 0 && process->number == number ? process : NULL;
 }
 
-static __always_inline bool may_be_watched(__u32 tgid) {
-  return watch_filter[tgid >> 2 & 16383] >> 8 * (tgid & 3) & 255;
-}
-
 static __always_inline struct http_process_value *find_watched(__u32 tgid) {
-  struct http_watch_value *watch;
+  struct watch_value *watch = find_watch(tgid);
 
-  if (!may_be_watched(tgid))
-    return NULL;
-  watch = bpf_map_lookup_elem(&watches, &tgid);
   return watch ? find_place(watch->number) : NULL;
-}
-
-static __always_inline void count_in_filter(__u32 tgid, __u32 one) {
-  __sync_fetch_and_add(&watch_filter[tgid >> 2 & 16383], one << 8 * (tgid & 3));
-}
-
-/* Bytes of the filter never borrow from each other: each is lowered only after it was raised. */
-static __always_inline void end_watch(__u32 tgid) {
-  if (!bpf_map_delete_elem(&watches, &tgid))
-    count_in_filter(tgid, -1);
 }
 
 #endif

@@ -96,7 +96,7 @@ static __always_inline __u64 find_buffer(const struct source *source, __u32 skip
         bpf_probe_read_user(&iovec, sizeof(iovec), (void *)(source->iovecs + i * sizeof(iovec))))
       break;
     if (iovec.bytes > skip) {
-      *bytes = iovec.bytes - skip > URI_BYTES ? URI_BYTES : iovec.bytes - skip;
+      *bytes = iovec.bytes - skip > source->bytes ? source->bytes : iovec.bytes - skip;
       return iovec.base + skip;
     }
     skip -= iovec.bytes;
@@ -162,6 +162,60 @@ static __always_inline bool begins_tls(const __u64 *head) {
   __u8 kind = head[0], major = head[0] >> 8, minor = head[0] >> 16;
 
   return kind >= 0x14 && kind <= 0x17 && major == 3 && minor <= 4;
+}
+
+/*
+ * Reads the target of a request, or of it what its first buffer holds, into URI_BYTES of text; returns
+ * how many bytes are valid, -1 when the memory cannot be read.
+ */
+static __always_inline int read_target(const struct message *message, __u32 method_bytes,
+                                       __u32 fragment_bytes, __u8 *text) {
+  __u32 skip = method_bytes > fragment_bytes ? method_bytes - fragment_bytes : 0;
+  __u32 kept = fragment_bytes > method_bytes ? fragment_bytes - method_bytes : 0;
+  __u32 bytes;
+  __u64 buffer = find_buffer(&message->source, skip, &bytes);
+
+  /* Of a message that came in fragments the head holds the first bytes, of the target at most 7. */
+  *(__u64 *)text = method_bytes == 8 ? message->head[1]
+                                     : message->head[0] >> 8 * method_bytes |
+                                           message->head[1] << (64 - 8 * method_bytes);
+  kept &= 7;
+  bytes = at_most(bytes, URI_BYTES - 8);
+  if (bytes && bpf_probe_read_user(text + kept, bytes, (void *)buffer))
+    return -1;
+  return kept + bytes;
+}
+
+/* The bytes of a message too short to tell. */
+struct fragment {
+  __u64 first;
+  __u32 second;
+  __u8 bytes; /* 0: none is kept */
+  __u8 direction;
+};
+
+/* Puts the bytes that were kept in front of this message; returns how many. */
+static __always_inline __u32 join_fragment(const struct fragment *fragment,
+                                           struct message *message) {
+  __u32 kept = fragment->bytes, shift;
+  __u64 low, high;
+
+  if (kept == 0 || kept >= LEAST_HEAD_BYTES || fragment->direction != message->direction)
+    return 0;
+  low = message->head[0];
+  high = message->head[1];
+  shift = 8 * kept;
+  if (shift < 64) {
+    message->head[0] = low << shift | (fragment->first & FIRST(kept));
+    message->head[1] = high << shift | low >> (64 - shift);
+  } else {
+    shift -= 64;
+    message->head[0] = fragment->first;
+    message->head[1] =
+        shift ? low << shift | (fragment->second & ((1ULL << shift) - 1)) : low;
+  }
+  message->head_bytes += kept;
+  return kept;
 }
 
 #endif

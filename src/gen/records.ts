@@ -105,14 +105,6 @@ export const layouts = {
       filters: 0,
     },
   },
-  http_watch_value: {
-    size: 8,
-    layout: "8 bytes: number@0:unsigned32 inherited@4:unsigned32",
-    offsets: {
-      number: 0,
-      inherited: 4,
-    },
-  },
   on_cpu_counters_value: {
     size: 16,
     layout: "16 bytes: taken@0:unsigned64 lost_samples@8:unsigned64",
@@ -220,6 +212,14 @@ export const layouts = {
       exec_id: 8,
       seen_exec_id: 16,
       misses: 24,
+    },
+  },
+  watch_value: {
+    size: 8,
+    layout: "8 bytes: number@0:unsigned32 inherited@4:unsigned32",
+    offsets: {
+      number: 0,
+      inherited: 4,
     },
   },
 } as const;
@@ -385,20 +385,6 @@ export interface HttpUriValue {
 /** Decodes a `struct http_uri_value`; allocates, so not for loops over many. */
 export function decodeHttpUriValue(view: DataView, offset: number): HttpUriValue {
   return {
-  };
-}
-
-/** `struct http_watch_value`. */
-export interface HttpWatchValue {
-  number: number;
-  inherited: number;
-}
-
-/** Decodes a `struct http_watch_value`; allocates, so not for loops over many. */
-export function decodeHttpWatchValue(view: DataView, offset: number): HttpWatchValue {
-  return {
-    number: view.getUint32(offset + 0, true),
-    inherited: view.getUint32(offset + 4, true),
   };
 }
 
@@ -583,6 +569,20 @@ export function decodeUnwindTargetValue(view: DataView, offset: number): UnwindT
     execId: view.getBigUint64(offset + 8, true),
     seenExecId: view.getBigUint64(offset + 16, true),
     misses: view.getBigUint64(offset + 24, true),
+  };
+}
+
+/** `struct watch_value`. */
+export interface WatchValue {
+  number: number;
+  inherited: number;
+}
+
+/** Decodes a `struct watch_value`; allocates, so not for loops over many. */
+export function decodeWatchValue(view: DataView, offset: number): WatchValue {
+  return {
+    number: view.getUint32(offset + 0, true),
+    inherited: view.getUint32(offset + 4, true),
   };
 }
 
