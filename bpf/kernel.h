@@ -105,13 +105,55 @@ struct files_struct {
   struct fdtable *fdt;
 };
 
+struct net {
+  struct ns_common ns;
+};
+
+typedef struct {
+  struct net *net;
+} possible_net_t;
+
+struct in6_addr {
+  __u8 in6_u[16];
+};
+
+/* Addresses and skc_dport are in network byte order, skc_num is the local port in the host's. */
 struct sock_common {
   unsigned short skc_family;
+  volatile unsigned char skc_state;
+  __u32 skc_daddr;
+  __u32 skc_rcv_saddr;
+  __u16 skc_dport;
+  __u16 skc_num;
+  struct in6_addr skc_v6_daddr;
+  struct in6_addr skc_v6_rcv_saddr;
+  possible_net_t skc_net;
 };
 
 struct sock {
   struct sock_common __sk_common;
   unsigned short sk_type;
+  int sk_err;
+  struct pid *sk_peer_pid;
+};
+
+struct tcp_sock {
+  __u32 srtt_us; /* times 8 */
+  __u32 total_retrans;
+};
+
+struct sockaddr_un {
+  unsigned short sun_family; /* then comes the path */
+};
+
+struct unix_address {
+  int len; /* of `name` */
+  struct sockaddr_un name[0];
+};
+
+struct unix_sock {
+  struct unix_address *addr;
+  struct sock *peer;
 };
 
 struct socket {
@@ -183,6 +225,16 @@ struct bpf_iter__task_file {
   struct task_struct *task;
   unsigned int fd;
   struct file *file;
+};
+
+struct bpf_map;
+
+/* One socket that has an entry in a map of socket storage. */
+struct bpf_iter__bpf_sk_storage_map {
+  struct bpf_iter_meta *meta;
+  struct bpf_map *map;
+  struct sock *sk;
+  void *value;
 };
 
 #pragma clang attribute pop

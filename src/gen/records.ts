@@ -105,6 +105,144 @@ export const layouts = {
       filters: 0,
     },
   },
+  network_dns_event: {
+    size: 280,
+    layout: "280 bytes: kind@0:unsigned32 edge@4:unsigned32 latency_ns@8:unsigned64 code@16:unsigned32 question_bytes@20:unsigned32 question@24:unsigned8[256]",
+    offsets: {
+      kind: 0,
+      edge: 4,
+      latency_ns: 8,
+      code: 16,
+      question_bytes: 20,
+      question: 24,
+    },
+  },
+  network_edge_key: {
+    size: 48,
+    layout: "48 bytes: number@0:unsigned32 network_namespace@4:unsigned32 protocol@8:unsigned8 role@9:unsigned8 family@10:unsigned8 pad@11:unsigned8 port@12:unsigned16 pad2@14:unsigned16 local@16:unsigned8[16] remote@32:unsigned8[16]",
+    offsets: {
+      number: 0,
+      network_namespace: 4,
+      protocol: 8,
+      role: 9,
+      family: 10,
+      pad: 11,
+      port: 12,
+      pad2: 14,
+      local: 16,
+      remote: 32,
+    },
+  },
+  network_edge_value: {
+    size: 304,
+    layout: "304 bytes: received_bytes@0:unsigned64 sent_bytes@8:unsigned64 connect_sum_ns@16:unsigned64 connect_max_ns@24:unsigned64 rtt_sum_us@32:unsigned64 rtt_max_us@40:unsigned64 rtt_least_inverse@48:unsigned64 slow_ns@56:unsigned64 received_messages@64:unsigned32 sent_messages@68:unsigned32 opened@72:unsigned32 open@76:unsigned32 closed@80:unsigned32[4] connects@96:unsigned32 connect_failures@100:unsigned32[3] resets_sent@112:unsigned32 resets_received@116:unsigned32 retransmits@120:unsigned32 rtt_samples@124:unsigned32 http@128:unsigned32 dns@132:unsigned32 paths@136:unsigned32 network_namespace@140:unsigned32 number@144:unsigned32 protocol@148:unsigned8 role@149:unsigned8 family@150:unsigned8 pad@151:unsigned8 port@152:unsigned16 pad2@154:unsigned16 local@156:unsigned8[16] remote@172:unsigned8[16] unix_path@188:text8[112]",
+    offsets: {
+      received_bytes: 0,
+      sent_bytes: 8,
+      connect_sum_ns: 16,
+      connect_max_ns: 24,
+      rtt_sum_us: 32,
+      rtt_max_us: 40,
+      rtt_least_inverse: 48,
+      slow_ns: 56,
+      received_messages: 64,
+      sent_messages: 68,
+      opened: 72,
+      open: 76,
+      closed: 80,
+      connects: 96,
+      connect_failures: 100,
+      resets_sent: 112,
+      resets_received: 116,
+      retransmits: 120,
+      rtt_samples: 124,
+      http: 128,
+      dns: 132,
+      paths: 136,
+      network_namespace: 140,
+      number: 144,
+      protocol: 148,
+      role: 149,
+      family: 150,
+      pad: 151,
+      port: 152,
+      pad2: 154,
+      local: 156,
+      remote: 172,
+      unix_path: 188,
+    },
+  },
+  network_path_event: {
+    size: 144,
+    layout: "144 bytes: kind@0:unsigned32 edge@4:unsigned32 counters@8:unsigned32 text_bytes@12:unsigned32 text@16:text8[128]",
+    offsets: {
+      kind: 0,
+      edge: 4,
+      counters: 8,
+      text_bytes: 12,
+      text: 16,
+    },
+  },
+  network_path_key: {
+    size: 16,
+    layout: "16 bytes: hash@0:unsigned64 edge@8:unsigned32 pad@12:unsigned32",
+    offsets: {
+      hash: 0,
+      edge: 8,
+      pad: 12,
+    },
+  },
+  network_query_key: {
+    size: 16,
+    layout: "16 bytes: connection@0:unsigned64 id@8:unsigned32 pad@12:unsigned32",
+    offsets: {
+      connection: 0,
+      id: 8,
+      pad: 12,
+    },
+  },
+  network_query_value: {
+    size: 272,
+    layout: "272 bytes: started_boot_ns@0:unsigned64 edge@8:unsigned32 question_bytes@12:unsigned32 question@16:unsigned8[256]",
+    offsets: {
+      started_boot_ns: 0,
+      edge: 8,
+      question_bytes: 12,
+      question: 16,
+    },
+  },
+  network_sample_end_event: {
+    size: 32,
+    layout: "32 bytes: kind@0:unsigned32 pad@4:unsigned32 sample@8:unsigned64 response_ns@16:unsigned64 response_bytes@24:unsigned64",
+    offsets: {
+      kind: 0,
+      pad: 4,
+      sample: 8,
+      response_ns: 16,
+      response_bytes: 24,
+    },
+  },
+  network_sample_event: {
+    size: 1112,
+    layout: "1112 bytes: kind@0:unsigned32 edge@4:unsigned32 sample@8:unsigned64 started_boot_ns@16:unsigned64 request_ns@24:unsigned64 wait_ns@32:unsigned64 request_bytes@40:unsigned64 method@48:unsigned64 path@56:unsigned32 tid@60:unsigned32 status@64:unsigned16 reason@66:unsigned16 head_bytes@68:unsigned32 thread@72:text8[16] head@88:text8[1024]",
+    offsets: {
+      kind: 0,
+      edge: 4,
+      sample: 8,
+      started_boot_ns: 16,
+      request_ns: 24,
+      wait_ns: 32,
+      request_bytes: 40,
+      method: 48,
+      path: 56,
+      tid: 60,
+      status: 64,
+      reason: 66,
+      head_bytes: 68,
+      thread: 72,
+      head: 88,
+    },
+  },
   on_cpu_counters_value: {
     size: 16,
     layout: "16 bytes: taken@0:unsigned64 lost_samples@8:unsigned64",
@@ -385,6 +523,238 @@ export interface HttpUriValue {
 /** Decodes a `struct http_uri_value`; allocates, so not for loops over many. */
 export function decodeHttpUriValue(view: DataView, offset: number): HttpUriValue {
   return {
+  };
+}
+
+/** `struct network_dns_event`, without its array `question`. */
+export interface NetworkDnsEvent {
+  kind: number;
+  edge: number;
+  latencyNs: number;
+  code: number;
+  questionBytes: number;
+}
+
+/** Decodes a `struct network_dns_event`; allocates, so not for loops over many. */
+export function decodeNetworkDnsEvent(view: DataView, offset: number): NetworkDnsEvent {
+  return {
+    kind: view.getUint32(offset + 0, true),
+    edge: view.getUint32(offset + 4, true),
+    latencyNs: Number(view.getBigUint64(offset + 8, true)),
+    code: view.getUint32(offset + 16, true),
+    questionBytes: view.getUint32(offset + 20, true),
+  };
+}
+
+/** `struct network_edge_key`, without its array `local`, `remote`. */
+export interface NetworkEdgeKey {
+  number: number;
+  networkNamespace: number;
+  protocol: number;
+  role: number;
+  family: number;
+  port: number;
+  pad2: number;
+}
+
+/** Decodes a `struct network_edge_key`; allocates, so not for loops over many. */
+export function decodeNetworkEdgeKey(view: DataView, offset: number): NetworkEdgeKey {
+  return {
+    number: view.getUint32(offset + 0, true),
+    networkNamespace: view.getUint32(offset + 4, true),
+    protocol: view.getUint8(offset + 8),
+    role: view.getUint8(offset + 9),
+    family: view.getUint8(offset + 10),
+    port: view.getUint16(offset + 12, true),
+    pad2: view.getUint16(offset + 14, true),
+  };
+}
+
+/** `struct network_edge_value`, without its array `closed`, `connect_failures`, `local`, `remote`. */
+export interface NetworkEdgeValue {
+  receivedBytes: bigint;
+  sentBytes: bigint;
+  connectSumNs: number;
+  connectMaxNs: number;
+  rttSumUs: bigint;
+  rttMaxUs: bigint;
+  rttLeastInverse: bigint;
+  slowNs: number;
+  receivedMessages: number;
+  sentMessages: number;
+  opened: number;
+  open: number;
+  connects: number;
+  resetsSent: number;
+  resetsReceived: number;
+  retransmits: number;
+  rttSamples: number;
+  http: number;
+  dns: number;
+  paths: number;
+  networkNamespace: number;
+  number: number;
+  protocol: number;
+  role: number;
+  family: number;
+  port: number;
+  pad2: number;
+  unixPath: string;
+}
+
+/** Decodes a `struct network_edge_value`; allocates, so not for loops over many. */
+export function decodeNetworkEdgeValue(view: DataView, offset: number): NetworkEdgeValue {
+  return {
+    receivedBytes: view.getBigUint64(offset + 0, true),
+    sentBytes: view.getBigUint64(offset + 8, true),
+    connectSumNs: Number(view.getBigUint64(offset + 16, true)),
+    connectMaxNs: Number(view.getBigUint64(offset + 24, true)),
+    rttSumUs: view.getBigUint64(offset + 32, true),
+    rttMaxUs: view.getBigUint64(offset + 40, true),
+    rttLeastInverse: view.getBigUint64(offset + 48, true),
+    slowNs: Number(view.getBigUint64(offset + 56, true)),
+    receivedMessages: view.getUint32(offset + 64, true),
+    sentMessages: view.getUint32(offset + 68, true),
+    opened: view.getUint32(offset + 72, true),
+    open: view.getUint32(offset + 76, true),
+    connects: view.getUint32(offset + 96, true),
+    resetsSent: view.getUint32(offset + 112, true),
+    resetsReceived: view.getUint32(offset + 116, true),
+    retransmits: view.getUint32(offset + 120, true),
+    rttSamples: view.getUint32(offset + 124, true),
+    http: view.getUint32(offset + 128, true),
+    dns: view.getUint32(offset + 132, true),
+    paths: view.getUint32(offset + 136, true),
+    networkNamespace: view.getUint32(offset + 140, true),
+    number: view.getUint32(offset + 144, true),
+    protocol: view.getUint8(offset + 148),
+    role: view.getUint8(offset + 149),
+    family: view.getUint8(offset + 150),
+    port: view.getUint16(offset + 152, true),
+    pad2: view.getUint16(offset + 154, true),
+    unixPath: decodeText(view, offset + 188, 112),
+  };
+}
+
+/** `struct network_path_event`. */
+export interface NetworkPathEvent {
+  kind: number;
+  edge: number;
+  counters: number;
+  textBytes: number;
+  text: string;
+}
+
+/** Decodes a `struct network_path_event`; allocates, so not for loops over many. */
+export function decodeNetworkPathEvent(view: DataView, offset: number): NetworkPathEvent {
+  return {
+    kind: view.getUint32(offset + 0, true),
+    edge: view.getUint32(offset + 4, true),
+    counters: view.getUint32(offset + 8, true),
+    textBytes: view.getUint32(offset + 12, true),
+    text: decodeText(view, offset + 16, 128),
+  };
+}
+
+/** `struct network_path_key`. */
+export interface NetworkPathKey {
+  hash: bigint;
+  edge: number;
+}
+
+/** Decodes a `struct network_path_key`; allocates, so not for loops over many. */
+export function decodeNetworkPathKey(view: DataView, offset: number): NetworkPathKey {
+  return {
+    hash: view.getBigUint64(offset + 0, true),
+    edge: view.getUint32(offset + 8, true),
+  };
+}
+
+/** `struct network_query_key`. */
+export interface NetworkQueryKey {
+  connection: bigint;
+  id: number;
+}
+
+/** Decodes a `struct network_query_key`; allocates, so not for loops over many. */
+export function decodeNetworkQueryKey(view: DataView, offset: number): NetworkQueryKey {
+  return {
+    connection: view.getBigUint64(offset + 0, true),
+    id: view.getUint32(offset + 8, true),
+  };
+}
+
+/** `struct network_query_value`, without its array `question`. */
+export interface NetworkQueryValue {
+  startedBootNs: number;
+  edge: number;
+  questionBytes: number;
+}
+
+/** Decodes a `struct network_query_value`; allocates, so not for loops over many. */
+export function decodeNetworkQueryValue(view: DataView, offset: number): NetworkQueryValue {
+  return {
+    startedBootNs: Number(view.getBigUint64(offset + 0, true)),
+    edge: view.getUint32(offset + 8, true),
+    questionBytes: view.getUint32(offset + 12, true),
+  };
+}
+
+/** `struct network_sample_end_event`. */
+export interface NetworkSampleEndEvent {
+  kind: number;
+  sample: bigint;
+  responseNs: number;
+  responseBytes: bigint;
+}
+
+/** Decodes a `struct network_sample_end_event`; allocates, so not for loops over many. */
+export function decodeNetworkSampleEndEvent(view: DataView, offset: number): NetworkSampleEndEvent {
+  return {
+    kind: view.getUint32(offset + 0, true),
+    sample: view.getBigUint64(offset + 8, true),
+    responseNs: Number(view.getBigUint64(offset + 16, true)),
+    responseBytes: view.getBigUint64(offset + 24, true),
+  };
+}
+
+/** `struct network_sample_event`. */
+export interface NetworkSampleEvent {
+  kind: number;
+  edge: number;
+  sample: bigint;
+  startedBootNs: number;
+  requestNs: number;
+  waitNs: number;
+  requestBytes: bigint;
+  method: bigint;
+  path: number;
+  tid: number;
+  status: number;
+  reason: number;
+  headBytes: number;
+  thread: string;
+  head: string;
+}
+
+/** Decodes a `struct network_sample_event`; allocates, so not for loops over many. */
+export function decodeNetworkSampleEvent(view: DataView, offset: number): NetworkSampleEvent {
+  return {
+    kind: view.getUint32(offset + 0, true),
+    edge: view.getUint32(offset + 4, true),
+    sample: view.getBigUint64(offset + 8, true),
+    startedBootNs: Number(view.getBigUint64(offset + 16, true)),
+    requestNs: Number(view.getBigUint64(offset + 24, true)),
+    waitNs: Number(view.getBigUint64(offset + 32, true)),
+    requestBytes: view.getBigUint64(offset + 40, true),
+    method: view.getBigUint64(offset + 48, true),
+    path: view.getUint32(offset + 56, true),
+    tid: view.getUint32(offset + 60, true),
+    status: view.getUint16(offset + 64, true),
+    reason: view.getUint16(offset + 66, true),
+    headBytes: view.getUint32(offset + 68, true),
+    thread: decodeText(view, offset + 72, 16),
+    head: decodeText(view, offset + 88, 1024),
   };
 }
 
