@@ -15,6 +15,7 @@ import { profilingThroughput } from "./profiling_throughput.ts";
 import { snapshotCost } from "./snapshot_cost.ts";
 import { triggerLag } from "./trigger_lag.ts";
 import { uiWait } from "./ui_wait.ts";
+import { unwindTables } from "./unwind_tables.ts";
 import { watchingCost } from "./watching_cost.ts";
 
 const figures: readonly Figure[] = [
@@ -23,6 +24,7 @@ const figures: readonly Figure[] = [
   triggerLag,
   profilingThroughput,
   profileTruth,
+  unwindTables,
   httpCost,
   tlsCost,
   ingestRate,
