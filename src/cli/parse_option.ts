@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { normalizeBackendUrl } from "../model/backend_url.ts";
 import { parseAddress } from "../model/config.ts";
 import { formatDuration, parseDuration } from "../model/duration.ts";
 
@@ -48,15 +49,13 @@ export function parseListen(value: string): string {
   return value;
 }
 
-/** An http or https URL, without its trailing slash. */
+/** A backend's URL, without its trailing slash. */
 export function parseUrl(value: string): string {
-  const url = URL.parse(value);
-  if (
-    url === null || !["http:", "https:"].includes(url.protocol) || url.username !== "" || url.search !== ""
-  ) {
-    throw new InvalidArgumentError("Write http:// or https://, host and port.");
+  const url = normalizeBackendUrl(value);
+  if (url === undefined) {
+    throw new InvalidArgumentError("Write http://, https:// or skywalking://, host and port.");
   }
-  return url.href.replace(/\/+$/, "");
+  return url;
 }
 
 function parseWhole(value: string, least: number, most: number, what: string): number {

@@ -18,6 +18,22 @@ export interface Config {
   /** Largest size of the agent's queue on disk. */
   readonly spoolBytes: number;
   readonly debuginfod: DebuginfodConfig;
+  readonly skywalking: SkyWalkingConfig;
+}
+
+/** How an agent behaves whose backend is SkyWalking's OAP; its policies say none of this. */
+export interface SkyWalkingConfig {
+  /** OAP's layer of the services of this host's processes, and of those of Kubernetes pods. */
+  readonly hostLayer: string;
+  readonly podLayer: string;
+  /** Globs: only services that match one are reported and get policies. */
+  readonly services: readonly string[];
+  /** Of each task that a policy starts. */
+  readonly durationSeconds: number;
+  /** From the start of a task to the next of the same target and process. */
+  readonly silenceSeconds: number;
+  /** Whether policies on HTTP may use TLS probes, as SkyWalking's own agent does; they cost the target time. */
+  readonly tls: boolean;
 }
 
 /** Whether and where debug files of stripped programs are fetched. */
@@ -33,7 +49,10 @@ export interface DebuginfodConfig {
 
 /** How to reach the backend. */
 export interface BackendConfig {
-  /** `http://` or `https://` with host and port; `""` is the local `up`, found by its state folder. */
+  /**
+   * `http://` or `https://` with host and port, `skywalking://` or `skywalkings://` of an OAP; `""` is the local `up`, found
+   * by its state folder.
+   */
   readonly url: string;
   /** `""` when it is in a file. */
   readonly token: string;
@@ -41,7 +60,7 @@ export interface BackendConfig {
   readonly tokenFile: string;
 }
 
-/** Paths of PEM files; `""` where not given. */
+/** Paths of PEM files; `""` where not given. Certificate and key are the server's, or those an agent shows to an OAP. */
 export interface TlsConfig {
   readonly certFile: string;
   readonly keyFile: string;
@@ -66,12 +85,15 @@ export interface RetentionConfig {
   readonly profileBytes: number;
 }
 
+type PartKey = "backend" | "tls" | "retention" | "debuginfod" | "skywalking";
+
 /** What a file, the environment or flags may say; what they leave out comes from the next in line. */
-export interface ConfigSource extends Partial<Omit<Config, "backend" | "tls" | "retention" | "debuginfod">> {
+export interface ConfigSource extends Partial<Omit<Config, PartKey>> {
   readonly backend?: Partial<BackendConfig>;
   readonly tls?: Partial<TlsConfig>;
   readonly retention?: Partial<RetentionConfig>;
   readonly debuginfod?: Partial<DebuginfodConfig>;
+  readonly skywalking?: Partial<SkyWalkingConfig>;
 }
 
 /** What holds where nobody says otherwise. The state folder depends on the user, so the caller gives it. */
@@ -89,6 +111,10 @@ export function defaultConfig(stateFolder: string): Config {
     hostNames: [],
     spoolBytes: 256 * 1024 ** 2,
     debuginfod: { enabled: false, urls: [], fileBytes: 256 * 1024 ** 2, cacheBytes: 1024 ** 3 },
+    skywalking: {
+      ...{ hostLayer: "GENERAL", podLayer: "K8S_SERVICE", services: ["*"] },
+      ...{ durationSeconds: 600, silenceSeconds: 1200, tls: true },
+    },
   };
 }
 
@@ -108,6 +134,7 @@ export function resolveConfig(defaults: Config, ...strongestFirst: ConfigSource[
       tls: { ...config.tls, ...source.tls },
       retention: { ...config.retention, ...source.retention },
       debuginfod: { ...config.debuginfod, ...source.debuginfod },
+      skywalking: { ...config.skywalking, ...source.skywalking },
     };
   }
   return config;

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { normalizeBackendUrl } from "./backend_url.ts";
 import { type ConfigSource, parseAddress } from "./config.ts";
 import { expandVariables, type Variables } from "./expand_variables.ts";
 import { Fault, quoteValue } from "./fault.ts";
@@ -13,6 +14,12 @@ const address = z.string().refine((text) => parseAddress(text) !== undefined, {
   error: "is not an address; write host:port, such as 127.0.0.1:7471",
 });
 
+const backendUrl = z.string().refine((text) => normalizeBackendUrl(text) !== undefined, {
+  error: "is not a URL; write http://, https:// or skywalking://, host and port",
+}).transform((text) => normalizeBackendUrl(text) ?? text);
+
+const layer = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "is not a layer; write one of the OAP's, such as GENERAL");
+
 const url = z.url({ protocol: /^https?$/, error: "is not a URL; write http:// or https://, host and port" });
 
 /** Keys as in the file. Every object is strict: an unknown key is a fault, not a wish. */
@@ -20,7 +27,7 @@ const schema = z.strictObject({
   listen: address,
   grpc_listen: address,
   backend: z.strictObject({
-    url,
+    url: backendUrl,
     token: z.string().min(1),
     token_file: path,
   }).partial(),
@@ -47,6 +54,14 @@ const schema = z.strictObject({
     urls: z.array(url).max(16),
     file_bytes: whole(1024 ** 2, 16 * 1024 ** 3),
     cache_bytes: whole(1024 ** 2, 2 ** 50),
+  }).partial(),
+  skywalking: z.strictObject({
+    host_layer: layer,
+    pod_layer: layer,
+    services: z.array(name).min(1).max(100),
+    duration_seconds: whole(1, 3600),
+    silence_seconds: whole(0, 86_400),
+    tls: z.boolean(),
   }).partial(),
 }).partial();
 
@@ -161,7 +176,7 @@ function toProblem(place: { line: number; column: number }, at: string, fault: F
 }
 
 function toSource(file: z.infer<typeof schema>): ConfigSource {
-  const { backend, tls, retention, debuginfod } = file;
+  const { backend, tls, retention, debuginfod, skywalking } = file;
   return defined({
     listen: file.listen,
     grpcListen: file.grpc_listen,
@@ -184,6 +199,14 @@ function toSource(file: z.infer<typeof schema>): ConfigSource {
       urls: debuginfod.urls,
       fileBytes: debuginfod.file_bytes,
       cacheBytes: debuginfod.cache_bytes,
+    }),
+    skywalking: skywalking && defined({
+      hostLayer: skywalking.host_layer,
+      podLayer: skywalking.pod_layer,
+      services: skywalking.services,
+      durationSeconds: skywalking.duration_seconds,
+      silenceSeconds: skywalking.silence_seconds,
+      tls: skywalking.tls,
     }),
   });
 }

@@ -62,7 +62,7 @@ Deno.test("parseConfig() places each fault at its own line and column", () => {
     "2:9 listen is not an address; write host:port, such as 127.0.0.1:7471",
   ]);
   assert.deepEqual(problems("log_level: info\nbackend:\n  url: ftp://x\n  tokenfile: /x\n"), [
-    "3:8 backend.url is not a URL; write http:// or https://, host and port",
+    "3:8 backend.url is not a URL; write http://, https:// or skywalking://, host and port",
     "4:3 backend.tokenfile is not a setting; remove it or correct its name",
   ]);
   assert.deepEqual(problems("log_format: xml\n"), ['1:13 log_format is "xml"; write logfmt or json']);
