@@ -11,14 +11,13 @@ import type { Pipeline } from "./pipeline.ts";
 import type { PolicyBook } from "./policy_book.ts";
 import type { PolicyText } from "./policy_sync.ts";
 import type { Snapshot } from "./probe/process_snapshot.ts";
-import type { RecordBody } from "./report.ts";
+import type { RecordBody } from "./report_wire.ts";
 import { sleepUntil } from "./sleep_until.ts";
 import type { TaskRunner } from "./task_runner.ts";
 import type { Refusal, Trigger } from "./trigger.ts";
 import { toWireRefusal } from "./wire.ts";
 
 /** How often what is reported; multiples of a tick. */
-const metricsEverySeconds = 2;
 const inventoryEverySeconds = 5;
 const statusEverySeconds = 10;
 /** A tick is taken this long after its second is over, so that a timer that fires early still closes it. */
@@ -37,6 +36,8 @@ export interface AgentParts {
   readonly budget: Budget;
   /** Takes every record to be reported. Never rejects. */
   readonly emit: (body: RecordBody) => Promise<unknown>;
+  /** Seconds of metrics in one record, at most 60. */
+  readonly metricsEverySeconds: number;
   /** What the status says of the queue. */
   readonly queue: () => Pick<
     AgentStatus,
@@ -128,7 +129,7 @@ export class Agent {
 
   #report(second: number, atBootNs: number): void {
     const { clock, budget, queue, emit } = this.#parts;
-    if (second - this.#reportedSecond >= metricsEverySeconds) this.#reportMetrics(second);
+    if (second - this.#reportedSecond >= this.#parts.metricsEverySeconds) this.#reportMetrics(second);
     if (second - this.#measuredSecond >= statusEverySeconds) {
       this.#reportTraffic(this.#measuredSecond, second, atBootNs);
       this.#measuredSecond = second;

@@ -1,22 +1,13 @@
-import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
-import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
-import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "../../lib/log.ts";
-import {
-  type AgentInfo,
-  AgentService,
-  RecordSchema,
-  ReportRequestSchema,
-} from "../gen/stakeout/v1/agent_service_pb.ts";
 import { Backoff, sleep } from "./backoff.ts";
+import type { RecordBody, ReportWire } from "./report_wire.ts";
 import type { Spool } from "./spool.ts";
-import type { RecordClass, SpoolRecord } from "./spool_record.ts";
-import { type AgentTransport, describeBackendError } from "./transport.ts";
+import type { SpoolRecord } from "./spool_record.ts";
 
 export interface ReporterOptions {
-  readonly backend: AgentTransport;
+  readonly wire: ReportWire;
   readonly spool: Spool;
-  readonly agent: AgentInfo;
   readonly logger: Logger;
 }
 
@@ -27,18 +18,8 @@ export interface ReportHealth {
   readonly lastError: string;
 }
 
-/** What a record may hold: one case of stakeout.v1.Record. */
-export type RecordBody = NonNullable<MessageInitShape<typeof RecordSchema>["body"]> & { case: string };
-
-const classOfCase: Readonly<Record<string, RecordClass>> = {
-  task: "task",
-  profile: "profile",
-  refusal: "refusal",
-  metrics: "metrics",
-};
 const intervalMs = 2_000;
 const batchBytes = 1024 * 1024;
-const deadlineMs = 15_000;
 const flushMs = 2_000;
 
 /**
@@ -49,7 +30,6 @@ const flushMs = 2_000;
  */
 export class Reporter {
   readonly #options: ReporterOptions;
-  readonly #client: Client<typeof AgentService>;
   readonly #backoff = new Backoff(500, 30_000);
   #batchBytes = batchBytes;
   #wake = new AbortController();
@@ -57,20 +37,25 @@ export class Reporter {
 
   constructor(options: ReporterOptions) {
     this.#options = options;
-    this.#client = createClient(AgentService, options.backend.transport);
   }
 
   get health(): ReportHealth {
     return this.#health;
   }
 
-  /** Queues a record; resolves to its sequence once it is kept, to `undefined` when the queue dropped it. */
+  /**
+   * Queues a record; resolves to the last sequence it got once it is kept, to `undefined` when the queue dropped any of it
+   * or the wire has no place for it.
+   */
   async report(body: RecordBody): Promise<number | undefined> {
-    const recordClass = classOfCase[body.case] ?? "other";
-    const bytes = toBinary(RecordSchema, create(RecordSchema, { body }));
-    const sequence = await this.#options.spool.append(recordClass, bytes);
-    if (recordClass === "task" || recordClass === "profile") this.#wake.abort();
-    return sequence;
+    const queued = this.#options.wire.encode(body);
+    const sequences = await Promise.all(queued.map(({ class: recordClass, body: bytes }) =>
+      this.#options.spool.append(recordClass, bytes)
+    ));
+    if (queued.some(({ class: recordClass }) => recordClass === "task" || recordClass === "profile")) {
+      this.#wake.abort();
+    }
+    return sequences.includes(undefined) ? undefined : sequences.at(-1);
   }
 
   /** Sends until `signal` is aborted, then sends what is left for at most 2 s. Never rejects. */
@@ -108,7 +93,7 @@ export class Reporter {
     if (last === undefined) return "idle";
     let kept: number;
     try {
-      kept = Math.min(await this.#send(records, signal), last.sequence);
+      kept = Math.min(await this.#options.wire.send(records, signal), last.sequence);
       if (kept < (records[0]?.sequence ?? 0)) {
         throw new ConnectError("no record was stored", Code.Unavailable);
       }
@@ -125,24 +110,6 @@ export class Reporter {
     return wasFull || kept < last.sequence ? "more" : "idle";
   }
 
-  async #send(records: readonly SpoolRecord[], signal: AbortSignal): Promise<number> {
-    const request = create(ReportRequestSchema, { agent: this.#options.agent });
-    // The bodies are serialized already. As unknown fields of the number of `records` they go out as they are.
-    request.$unknown = records.map((record) => ({
-      no: ReportRequestSchema.field.records.number,
-      wireType: WireType.LengthDelimited,
-      data: frameRecord(record),
-    }));
-    const response = await this.#client.report(request, { signal, timeoutMs: deadlineMs });
-    for (const refusal of response.refusals) {
-      this.#options.logger.warn("The backend refuses a record for good", {
-        sequence: refusal.sequence,
-        reason: refusal.reason,
-      });
-    }
-    return Number(response.acknowledgedSequence);
-  }
-
   /**
    * Finds the record for which a whole batch is invalid: sends one by one, and gives up the one that is refused while
    * an empty batch of the same agent is not. True when sending can go on.
@@ -154,7 +121,7 @@ export class Reporter {
       return true;
     }
     try {
-      await this.#send([], signal);
+      await this.#options.wire.send([], signal);
     } catch {
       return false;
     }
@@ -169,24 +136,16 @@ export class Reporter {
   #succeed(): void {
     this.#backoff.reset();
     if (!this.#health.connected) {
-      this.#options.logger.info("Reports reach the backend", { url: this.#options.backend.url });
+      this.#options.logger.info("Reports reach the backend", { url: this.#options.wire.url });
     }
     this.#health = { connected: true, lastError: "" };
   }
 
   #fail(error: unknown): void {
-    const lastError = describeBackendError(error, this.#options.backend.url);
+    const lastError = this.#options.wire.describeError(error);
     if (this.#health.connected || this.#health.lastError !== lastError) {
       this.#options.logger.warn("Reports wait in the queue", { reason: lastError });
     }
     this.#health = { connected: false, lastError };
   }
-}
-
-/** A stakeout.v1.Record with its sequence, behind its length. */
-function frameRecord(record: SpoolRecord): Uint8Array {
-  const sequence = new BinaryWriter()
-    .tag(RecordSchema.field.sequence.number, WireType.Varint).uint64(record.sequence).finish();
-  return new BinaryWriter().uint32(sequence.length + record.body.length).raw(sequence).raw(record.body)
-    .finish();
 }

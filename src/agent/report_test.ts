@@ -12,6 +12,7 @@ import {
 import { TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
 import { Reporter } from "./report.ts";
 import { Spool } from "./spool.ts";
+import { StakeoutWire } from "./stakeout_wire.ts";
 import { type AgentTransport, createAgentTransport } from "./transport.ts";
 
 const agent = create(AgentInfoSchema, { agentId: "11111111-2222-3333-4444-555555555555", host: "host" });
@@ -43,7 +44,11 @@ async function withReporter(
   const folder = await Deno.makeTempDir({ prefix: "stakeout-report-" });
   const backend = createAgentTransport({ url: `http://127.0.0.1:${server.addr.port}`, token });
   const spool = await Spool.open(folder, { logger: silentLogger });
-  const reporter = new Reporter({ backend, spool, agent, logger: silentLogger });
+  const reporter = new Reporter({
+    wire: new StakeoutWire({ backend, agent, logger: silentLogger }),
+    spool,
+    logger: silentLogger,
+  });
   try {
     await run({ backend, spool, reporter });
   } finally {

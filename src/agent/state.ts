@@ -70,9 +70,9 @@ export class AgentState {
     }
   }
 
-  /** Where the queue lives; `undefined` where it has to be in memory. */
-  get spoolFolder(): string | undefined {
-    return this.#folder === undefined ? undefined : `${this.#folder}/queue`;
+  /** Where a queue lives; `undefined` where it has to be in memory. */
+  queueFolder(name: string): string | undefined {
+    return this.#folder === undefined ? undefined : `${this.#folder}/${name}`;
   }
 
   /** What was saved under a name; `undefined` when nothing was, or what is there does not fit the schema. */

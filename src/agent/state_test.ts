@@ -58,6 +58,6 @@ Deno.test("open() works without a folder, and remembers nothing", async () => {
   assert.match(state.agentId, /^[0-9a-f-]{36}$/);
   assert.equal(await state.save("silence", { until: 1 }), false);
   assert.equal(await state.load("silence", schema), undefined);
-  assert.equal(state.spoolFolder, undefined);
+  assert.equal(state.queueFolder("queue"), undefined);
   await state.close();
 });

@@ -16,7 +16,7 @@ import { processCpuProbe } from "../agent/probe/process_cpu.ts";
 import { processLayout, ProcessSnapshots } from "../agent/probe/process_snapshot.ts";
 import { systemLoadProbe } from "../agent/probe/system_load.ts";
 import { threadCountProbe } from "../agent/probe/thread_count.ts";
-import type { RecordBody } from "../agent/report.ts";
+import type { RecordBody } from "../agent/report_wire.ts";
 import { TaskRunner } from "../agent/task_runner.ts";
 import { Trigger } from "../agent/trigger.ts";
 import { toWireTask } from "../agent/wire.ts";
@@ -37,6 +37,8 @@ export interface AgentPlace {
   /** These and what they start are Stakeout itself. */
   readonly ownPids: readonly number[];
   readonly emit: (body: RecordBody) => Promise<unknown>;
+  /** Seconds of metrics in one record; 2 when absent. */
+  readonly metricsEverySeconds?: number;
   readonly queue: AgentParts["queue"];
   readonly problems: AgentParts["problems"];
   readonly onProgress?: OnProgress;
@@ -100,6 +102,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const agent = new Agent({
     ...place,
     ...{ clock, snapshots, pipeline, book, http, trigger, tasks },
+    metricsEverySeconds: place.metricsEverySeconds ?? 2,
     problems: () => [...place.problems(), ...pods.problems()],
     budget: new Budget(readUse, clock.bootNs()),
     hostLoad: () => readLoadAverage() ?? 0,

@@ -1,14 +1,12 @@
-import * as z from "zod";
 import type { Logger } from "../../lib/log.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
-import { describeAgent } from "../agent/host.ts";
-import { PolicySync, type PolicyText } from "../agent/policy_sync.ts";
-import { type RecordBody, Reporter } from "../agent/report.ts";
+import type { BackendLink } from "../agent/backend_link.ts";
+import { Reporter } from "../agent/report.ts";
+import type { RecordBody } from "../agent/report_wire.ts";
 import { silenceStateSchema } from "../agent/silence.ts";
 import { Spool } from "../agent/spool.ts";
 import { AgentState } from "../agent/state.ts";
 import { TaskJournal } from "../agent/task_journal.ts";
-import { type AgentTransport, createAgentTransport } from "../agent/transport.ts";
 import type { Trigger } from "../agent/trigger.ts";
 import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import { type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
@@ -16,15 +14,13 @@ import type { Config } from "../model/config.ts";
 import { buildAgent, type BuiltAgent } from "./build_agent.ts";
 import { CommandError } from "./command_error.ts";
 import { hostProblems } from "./host_problems.ts";
+import { type BackendChoice, openLink } from "./open_link.ts";
 import { openStateFolder } from "./state_folder.ts";
 
 /** An agent that reports to a backend. */
-export interface ReportingAgentOptions {
+export interface ReportingAgentOptions extends BackendChoice {
   readonly config: Config;
   readonly logger: Logger;
-  readonly url: string;
-  /** Of the agent role. */
-  readonly token: string;
   /** These and what they start are Stakeout itself. */
   readonly ownPids: readonly number[];
   /** Ends the agent. */
@@ -33,11 +29,6 @@ export interface ReportingAgentOptions {
   readonly onReady?: (agent: BuiltAgent) => void;
 }
 
-const policySetSchema = z.object({
-  setVersion: z.number(),
-  policies: z.array(z.object({ name: z.string(), source: z.string(), version: z.number() })),
-});
-
 /**
  * Runs an agent with its state and queue in `<state folder>/agent` until the signal aborts: it goes on with the last
  * policies while the backend is away. @throws {CommandError} when it cannot start.
@@ -45,73 +36,47 @@ const policySetSchema = z.object({
 export async function runReportingAgent(options: ReportingAgentOptions): Promise<void> {
   const { config, logger, signal, ownPids } = options;
   const state = await openState(config, logger);
-  const spool = await Spool.open(state.spoolFolder, { capBytes: config.spoolBytes, logger });
-  const backend = openTransport(options);
+  const spool = await Spool.open(state.queueFolder("queue"), {
+    capBytes: config.spoolBytes,
+    logger,
+  });
+  let link: BackendLink | undefined;
   let built: BuiltAgent | undefined;
   try {
-    const info = describeAgent(state.agentId);
-    const reporter = new Reporter({ backend, spool, agent: info, logger });
+    link = openLink(options, { config, state, logger });
+    const reporter = new Reporter({ wire: link.wire, spool, logger });
     const journal = new TaskJournal(state);
     const problems = hostProblems();
     built = await buildAgent({
       ...{ config, logger, ownPids, agentId: state.agentId },
+      metricsEverySeconds: link.metricsEverySeconds,
       emit: (body) => emit(body, reporter, journal),
       queue: () => queueStatus(spool),
       problems: () => problems,
       onStarts: (trigger, clock) => void state.save("silence", exportSilence(trigger, clock)),
     });
-    await restore(built, state, reporter, journal);
-    await followBackend(built, { ...options, backend, state, reporter, info }, signal);
+    await restoreSilence(built, state);
+    await link.restore(built);
+    await journal.reportAbandoned((task) => reporter.report({ case: "task", value: task }));
+    // Reports go on until the tasks that end with the agent are queued; then what is left is sent for two seconds.
+    const reports = new AbortController();
+    const reporting = reporter.run(reports.signal);
+    const following = link.follow(built, signal);
+    options.onReady?.(built);
+    await built.agent.run(signal);
+    reports.abort();
+    await Promise.all([reporting, following]);
   } finally {
     await built?.close();
-    backend.close();
+    link?.close();
     await spool.close();
     await state.close();
   }
 }
 
-async function followBackend(
-  built: BuiltAgent,
-  parts: ReportingAgentOptions & {
-    backend: AgentTransport;
-    state: AgentState;
-    reporter: Reporter;
-    info: ReturnType<typeof describeAgent>;
-  },
-  signal: AbortSignal,
-): Promise<void> {
-  const { agent } = built;
-  const { backend, state, reporter, info, logger } = parts;
-  const sync = new PolicySync({
-    ...{ backend, logger, agent: info },
-    onPolicies(setVersion: number, policies: readonly PolicyText[]) {
-      agent.setPolicies(setVersion, policies, true);
-      void state.save("policies", { setVersion, policies });
-    },
-    onStopTask: (taskId) => agent.stopTask(taskId),
-  });
-  // Reports go on until the tasks that end with the agent are queued; then what is left is sent for two seconds.
-  const reports = new AbortController();
-  const reporting = reporter.run(reports.signal);
-  const syncing = sync.run(signal);
-  parts.onReady?.(built);
-  await agent.run(signal);
-  reports.abort();
-  await Promise.all([reporting, syncing]);
-}
-
-/** Takes up what an agent before this one left: silence, policies, and tasks it did not see end. */
-async function restore(
-  { agent, clock, trigger }: BuiltAgent,
-  state: AgentState,
-  reporter: Reporter,
-  journal: TaskJournal,
-): Promise<void> {
+async function restoreSilence({ clock, trigger }: BuiltAgent, state: AgentState): Promise<void> {
   const silence = await state.load("silence", silenceStateSchema);
   if (silence !== undefined) trigger.restore(silence, clock.bootNs() / 1e9, clock.unixMs(0));
-  const policies = await state.load("policies", policySetSchema);
-  if (policies !== undefined) agent.setPolicies(policies.setVersion, policies.policies, false);
-  await journal.reportAbandoned((task) => reporter.report({ case: "task", value: task }));
 }
 
 async function emit(body: RecordBody, reporter: Reporter, journal: TaskJournal): Promise<void> {
@@ -144,14 +109,5 @@ async function openState(config: Config, logger: Logger): Promise<AgentState> {
     return await AgentState.open(folder === undefined ? undefined : `${folder}/agent`, logger);
   } catch (error) {
     throw new CommandError((error as Error).message, { exitCode: 1, cause: error });
-  }
-}
-
-function openTransport({ url, token, config }: ReportingAgentOptions): AgentTransport {
-  const { caFile } = config.tls;
-  try {
-    return createAgentTransport({ url, token, ...(caFile === "" ? {} : { caFile }) });
-  } catch (error) {
-    throw new CommandError((error as Error).message, { exitCode: 2, cause: error });
   }
 }

@@ -1,6 +1,6 @@
 import { createLogger } from "../../lib/log.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";
-import type { RecordBody } from "../agent/report.ts";
+import type { RecordBody } from "../agent/report_wire.ts";
 import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import type { Task as WireTask } from "../gen/stakeout/v1/task_pb.ts";
 import type { Task } from "../model/task.ts";

@@ -5,7 +5,8 @@ import { createFetchHandler } from "@connectrpc/connect/protocol";
 import { silentLogger } from "../../lib/log.ts";
 import { Reporter } from "../../src/agent/report.ts";
 import { Spool } from "../../src/agent/spool.ts";
-import { createAgentTransport } from "../../src/agent/transport.ts";
+import { StakeoutWire } from "../../src/agent/stakeout_wire.ts";
+import { type AgentTransport, createAgentTransport } from "../../src/agent/transport.ts";
 import {
   AgentInfoSchema,
   AgentService,
@@ -48,6 +49,7 @@ Deno.test("a backend that goes and comes, and an agent that restarts meanwhile, 
   const folder = await Deno.makeTempDir({ prefix: "stakeout-outage-" });
   const backend = new RecordingBackend();
   const agent = create(AgentInfoSchema, { agentId: "11111111-2222-3333-4444-555555555555" });
+  const wireTo = (backend: AgentTransport) => new StakeoutWire({ backend, agent, logger: silentLogger });
   let server: Deno.HttpServer<Deno.NetAddr> | undefined = backend.serve(0);
   const { port } = server.addr;
   const expected: string[] = [];
@@ -61,7 +63,7 @@ Deno.test("a backend that goes and comes, and an agent that restarts meanwhile, 
       }
       const transport = createAgentTransport({ url: `http://127.0.0.1:${port}`, token: "t" });
       const spool = await Spool.open(folder, { logger: silentLogger });
-      const reporter = new Reporter({ backend: transport, spool, agent, logger: silentLogger });
+      const reporter = new Reporter({ wire: wireTo(transport), spool, logger: silentLogger });
       const stop = new AbortController();
       const running = reporter.run(stop.signal);
       for (let index = 0; index < 300; index++) {
@@ -84,7 +86,7 @@ Deno.test("a backend that goes and comes, and an agent that restarts meanwhile, 
     server ??= backend.serve(port);
     const transport = createAgentTransport({ url: `http://127.0.0.1:${port}`, token: "t" });
     const spool = await Spool.open(folder, { logger: silentLogger });
-    const reporter = new Reporter({ backend: transport, spool, agent, logger: silentLogger });
+    const reporter = new Reporter({ wire: wireTo(transport), spool, logger: silentLogger });
     const stop = new AbortController();
     const running = reporter.run(stop.signal);
     const deadline = performance.now() + 30_000;
