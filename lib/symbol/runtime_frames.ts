@@ -1,6 +1,6 @@
 import { generatedModule, type LanguageRuntime, runtimeOfFile } from "./language_runtime.ts";
 import type { SymbolizedFrame } from "./symbolized_frame.ts";
-import { isV8Entry, isV8Frame, isV8Plumbing } from "./v8_frames.ts";
+import { beginsCollection, entersJavaScript, isV8Frame, isV8Plumbing, nameBuiltin } from "./v8_frames.ts";
 
 /**
  * Marks the frames of a user stack, leaf first, by which a language's runtime calls and runs the program's functions: nothing
@@ -11,10 +11,24 @@ export function markRuntimeFrames(
   frames: readonly SymbolizedFrame[],
   runtime: LanguageRuntime | undefined,
 ): SymbolizedFrame[] {
-  const outermost = runtime === undefined ? -1 : frames.findLastIndex((frame) => isScript(frame, runtime));
+  const outermost = runtime === undefined ? -1 : findOutermost(frames, runtime);
   if (outermost < 0) return [...frames];
   const hidden = runtime === "java" ? hideJava(frames, outermost) : hideV8(frames, outermost);
-  return frames.map((frame, at) => at > outermost || hidden[at] ? { ...frame, runtime: true } : frame);
+  // Something of each stack is shown.
+  if (hidden.slice(0, outermost + 1).every(Boolean)) hidden[0] = false;
+  return frames.map((frame, at) => {
+    if (at > outermost || hidden[at]) return { ...frame, runtime: true };
+    return runtime === "node" ? { ...frame, function: nameBuiltin(frame.function) } : frame;
+  });
+}
+
+/**
+ * Index of the program's outermost function; where none is seen, for a builtin of V8's that has no frame of its own hides the
+ * function that called it, of the frame by which V8 enters JavaScript. -1 when there is neither.
+ */
+function findOutermost(frames: readonly SymbolizedFrame[], runtime: LanguageRuntime): number {
+  const script = frames.findLastIndex((frame) => isScript(frame, runtime));
+  return script >= 0 || runtime === "java" ? script : frames.findLastIndex(entersJavaScript);
 }
 
 /** A function of the program's, in the language that the runtime runs; with or without a name. */
@@ -44,7 +58,7 @@ function hideV8(frames: readonly SymbolizedFrame[], outermost: number): boolean[
       shown = false;
       continue;
     }
-    hidden[at] = !isV8Entry(frame) && (shown || isV8Plumbing(frame));
+    hidden[at] = !beginsCollection(frame) && (shown || isV8Plumbing(frame));
     if (!hidden[at]) shown = true;
   }
   return hidden;
