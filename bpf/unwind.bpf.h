@@ -22,8 +22,8 @@ struct unwind_context {
 /* Returned by unwind_frame. */
 enum { GO_ON = 0, STOP = 1 };
 
-static __always_inline long end_walk(struct unwind_walk *walk, __u32 outcome) {
-  walk->outcome = outcome == UNWIND_WHOLE && walk->lacked_table ? UNWIND_FRAME_POINTERS : outcome;
+static __always_inline long end_whole(struct unwind_walk *walk) {
+  walk->outcome = walk->lacked_table ? UNWIND_FRAME_POINTERS : UNWIND_WHOLE;
   return STOP;
 }
 
@@ -45,38 +45,37 @@ static long unwind_frame(__u32 index, struct unwind_context *context) {
 
   if (!is_mapped) {
     walk->misses = 1;
-    /* What frame pointers led to is no code. */
-    if (walk->by_frame_pointer)
-      return end_walk(walk, walk->outcome);
+    if (walk->is_doubtful)
+      return STOP;
   }
-  if (depth >= MAX_FRAMES)
-    return end_walk(walk, UNWIND_TOO_DEEP);
+  if (depth >= MAX_FRAMES) {
+    walk->outcome = UNWIND_BAD_MEMORY;
+    return STOP;
+  }
   stack->addresses[depth] = walk->ip;
   stack->depth = depth + 1;
 
   if (is_mapped && walk->mapping.table < MAX_UNWIND_TABLES)
     rule = find_rule(&walk->mapping, place);
   if (rule && rule->base == BASE_END)
-    return end_walk(walk, UNWIND_WHOLE);
+    return end_whole(walk);
   if (rule && rule->base != BASE_NONE) {
     if (!step_by_rule(walk, rule))
-      return end_walk(walk, UNWIND_BAD_MEMORY);
+      return STOP;
   } else {
     /* The outermost frame has an rbp of 0. */
     if (depth > 0 && walk->has_frame_pointer && walk->bp == 0)
-      return end_walk(walk, UNWIND_WHOLE);
-    /* Kept for the frames that are found so. */
+      return end_whole(walk);
     walk->outcome = missing_rule(walk, is_mapped);
     if (walk->outcome == UNWIND_PENDING)
       walk->lacked_table = true;
     if (!step_by_frame_pointer(walk))
-      return end_walk(walk, walk->outcome);
+      return STOP;
   }
-  if (walk->ip == 0)
-    return end_walk(walk, UNWIND_WHOLE);
-  if (walk->ip > MAX_USER_ADDRESS)
-    return end_walk(walk, walk->by_frame_pointer ? walk->outcome : UNWIND_BAD_MEMORY);
-  return GO_ON;
+  /* Threads of some runtimes begin with a return address of 0. */
+  if (walk->ip == 0 && (!walk->is_doubtful || walk->bp == 0))
+    return end_whole(walk);
+  return walk->ip == 0 || walk->ip > MAX_USER_ADDRESS ? STOP : GO_ON;
 }
 
 static __always_inline void begin_walk(struct unwind_walk *walk, const struct pt_regs *registers) {
@@ -98,12 +97,12 @@ static __always_inline void begin_walk(struct unwind_walk *walk, const struct pt
   walk->registers[14] = registers->r14;
   walk->registers[15] = registers->r15;
   walk->mapping.start = walk->mapping.end = 0;
-  walk->outcome = UNWIND_TOO_DEEP;
+  walk->outcome = UNWIND_BAD_MEMORY;
   walk->misses = 0;
   walk->registers_known = true;
   walk->is_return_address = false;
   walk->has_frame_pointer = true;
-  walk->by_frame_pointer = false;
+  walk->is_doubtful = false;
   walk->lacked_table = false;
 }
 

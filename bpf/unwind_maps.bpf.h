@@ -49,18 +49,18 @@ struct unwind_walk {
   __u64 ip;
   __u64 sp;
   __u64 bp;
-  __u64 registers[REGISTERS]; /* while registers_known; rbp and rsp are above */
+  __u64 registers[REGISTERS]; /* as the innermost frame has them; rbp and rsp are above */
   __u64 saved[SAVED_REGISTERS];
   struct unwind_mapping_value mapping; /* of the frame before: often of this one too */
   __u32 first_mapping;
   __u32 mapping_count;
-  __u32 outcome;
+  __u32 outcome; /* how it ends if it ends now */
   __u32 misses;
-  bool registers_known;    /* the innermost frame, or one that a signal interrupted */
-  bool is_return_address;  /* ip is behind a call: what is looked up is the call */
-  bool has_frame_pointer;  /* bp is the caller's: no rule has lost it */
-  bool by_frame_pointer;   /* this frame was found so */
-  bool lacked_table;       /* frame pointers were used where a table will be */
+  bool registers_known;   /* this is the innermost frame, or one that a signal interrupted */
+  bool is_return_address; /* ip is behind a call: what is looked up is the call */
+  bool has_frame_pointer; /* bp is the caller's: no rule has lost it */
+  bool is_doubtful;       /* nothing vouches for this frame until it turns out to be code */
+  bool lacked_table;      /* frame pointers were used where a table will be */
 };
 
 /* Named by nothing but a pointer in the map below, whose size libbpf asks for. */

@@ -6,6 +6,7 @@
 #include "unwind_maps.bpf.h"
 
 #define PLT_ENTRY_BYTES 16
+#define MAX_GUESSED_FRAME_BYTES (1 << 20)
 /* Places of registers in a signal frame's struct sigcontext; r8 to r15 come first. */
 #define SAVED_RBP 10
 #define SAVED_RSP 15
@@ -15,8 +16,10 @@ static __always_inline bool read_user(void *to, __u32 bytes, __u64 address) {
   return bpf_probe_read_user(to, bytes, (const void *)address) == 0;
 }
 
-/* The caller's frame lies where rbp points to, as in code with frame pointers. False when rbp
- * cannot be one. */
+/*
+ * The caller's frame lies where rbp points to, as in code with frame pointers. False when rbp cannot
+ * be one.
+ */
 static __always_inline bool step_by_frame_pointer(struct unwind_walk *walk) {
   __u64 frame[2];
 
@@ -29,7 +32,7 @@ static __always_inline bool step_by_frame_pointer(struct unwind_walk *walk) {
   walk->ip = frame[1];
   walk->registers_known = false;
   walk->is_return_address = true;
-  walk->by_frame_pointer = true;
+  walk->is_doubtful = true;
   return true;
 }
 
@@ -54,7 +57,7 @@ static __always_inline bool step_over_signal(struct unwind_walk *walk, __u64 rsp
   walk->has_frame_pointer = true;
   walk->registers_known = true;
   walk->is_return_address = false;
-  walk->by_frame_pointer = false;
+  walk->is_doubtful = false;
   return true;
 }
 
@@ -78,7 +81,7 @@ static __always_inline __u64 find_cfa(const struct unwind_walk *walk,
                ? slot + (__s64)rule->cfa_operand
                : 0;
   default:
-    if (rule->base < BASE_REGISTER || !walk->registers_known)
+    if (rule->base < BASE_REGISTER)
       return 0;
     return walk->registers[(__u32)(rule->base - BASE_REGISTER) % REGISTERS] + offset;
   }
@@ -108,22 +111,34 @@ static __always_inline bool restore_frame_pointer(struct unwind_walk *walk,
   return read_user(&walk->bp, sizeof(walk->bp), base + (__s64)rule->frame_pointer_offset);
 }
 
+/*
+ * By a register other than rbp and rsp, after its callee may have changed it: mostly right in the
+ * hand-written code that has such rules, which calls nothing but its own parts.
+ */
+static __always_inline bool is_guessed(const struct unwind_walk *walk,
+                                       const struct unwind_rule *rule) {
+  return rule->base >= BASE_REGISTER && rule->base != BASE_FRAME_POINTER &&
+         rule->base != BASE_STACK_POINTER && !walk->registers_known;
+}
+
 /* False when the stack does not hold what the rule says. */
 static __always_inline bool step_by_rule(struct unwind_walk *walk, const struct unwind_rule *rule) {
+  bool is_guess = is_guessed(walk, rule);
   __u64 cfa;
 
+  walk->outcome = UNWIND_BAD_MEMORY;
   if (rule->base == BASE_SIGNAL)
     return step_over_signal(walk, walk->sp + (__s64)rule->cfa_offset);
   cfa = find_cfa(walk, rule);
-  if (cfa <= walk->sp)
+  if (cfa <= walk->sp || (is_guess && cfa - walk->sp > MAX_GUESSED_FRAME_BYTES))
     return false;
   if (!read_user(&walk->ip, sizeof(walk->ip), cfa + (__s64)rule->return_address_offset) ||
       !restore_frame_pointer(walk, rule, cfa))
     return false;
   walk->sp = cfa;
+  walk->is_doubtful = is_guess;
   walk->registers_known = false;
   walk->is_return_address = true;
-  walk->by_frame_pointer = false;
   return true;
 }
 
