@@ -12,6 +12,7 @@ import type { Task } from "../model/task.ts";
 import { buildOnCpuProfiler } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
+import { describeQuality } from "./describe_quality.ts";
 import { describeFileError } from "./describe_file_error.ts";
 import type { RecordOptions } from "./options.ts";
 import { printNote, writeOut } from "./output.ts";
@@ -74,6 +75,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
     throw cannotWrite(outputFile, error);
   }
   printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome)}`);
+  printNote(describeQuality(profile.quality));
   const pidOf = new Map(processes.map(({ id, pid }) => [id, pid]));
   for (const note of listNameNotes(profile, pidOf)) printNote(`note: ${note}`);
   return 0;
@@ -115,7 +117,6 @@ function findProcess(pid: number): Process {
 function describeOutcome({ state, message, loss }: ProfileOutcome): string {
   const lost = loss.lostKernel + loss.lostAgent;
   const parts = [`${loss.taken} samples taken, ${loss.stored} stored, ${lost} lost`];
-  if (loss.truncated > 0) parts.push(`${loss.truncated} with a stack cut at 127 frames`);
   if (state === "target_exited") parts.push("the process ended");
   if (state === "stopped") parts.push("stopped early");
   if (message !== "") parts.push(message);

@@ -8,6 +8,7 @@ import {
   NameNoteSchema,
   type ProfileChunk,
   ProfileChunkSchema,
+  StackEnd,
   StackSchema,
   ThreadSchema,
 } from "../../gen/stakeout/v1/profile_pb.ts";
@@ -75,12 +76,12 @@ export class ChunkBuilder {
     return this.#stacks.has(key);
   }
 
-  /** Adds a stack's frames, leaf first; `key` identifies it within the task. */
-  addStack(key: string, frames: readonly NamedFrame[]): void {
+  /** Adds a stack's frames, leaf first, and how its walk ended; `key` identifies it within the task. */
+  addStack(key: string, frames: readonly NamedFrame[], end: StackEnd = StackEnd.UNSPECIFIED): void {
     if (this.#stacks.has(key)) return;
     const indexes = limitStack(frames).map((frame) => this.#frame(frame));
     this.#stacks.set(key, this.#stacks.size);
-    this.#chunk.stacks.push(create(StackSchema, { frames: indexes }));
+    this.#chunk.stacks.push(create(StackSchema, { frames: indexes, end }));
     this.#spend(8 + indexes.length * 5);
   }
 

@@ -4,7 +4,7 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { layouts } from "../../gen/records.ts";
-import { UserUnwinder, type UnwindTables } from "../unwind/user_unwinder.ts";
+import { type UnwindTables, UserUnwinder } from "../unwind/user_unwinder.ts";
 import { StackReader } from "./stack_reader.ts";
 import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
 import { sumOverCpus } from "./sum_over_cpus.ts";

@@ -209,9 +209,9 @@ class StackRun {
     if (fresh.size === 0) return;
     const named = await this.#resolve([...fresh.values()]);
     let position = 0;
-    for (const stackKey of fresh.keys()) {
+    for (const [stackKey, { frames: { end } }] of fresh) {
       const frames = named[position++] ?? [];
-      this.#builder.addStack(stackKey, frames);
+      this.#builder.addStack(stackKey, frames, end);
       this.#leaves.set(stackKey, displayName(frames.find(({ runtime }) => !runtime)));
     }
   }

@@ -2,12 +2,18 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import type { BpfObject } from "../../../lib/bpf/object.ts";
 import { RingBuffer } from "../../../lib/bpf/ring_buffer.ts";
 import { decodeThreadEvent, layouts } from "../../gen/records.ts";
+import { StackEnd } from "../../gen/stakeout/v1/profile_pb.ts";
 import { sumOverCpus } from "./sum_over_cpus.ts";
 
 /** `kind` of a struct thread_event; stacks have 1 (user) and 2 (kernel). */
 const threadKind = 3;
 const stackEvent = layouts.stack_event.offsets;
 const counterLayout = layouts.stack_counters_value;
+/** In the order of enum unwind_outcome of bpf/unwind.h. */
+const ends = [
+  ...[StackEnd.WHOLE, StackEnd.NO_TABLE, StackEnd.BAD_MEMORY, StackEnd.TOO_DEEP, StackEnd.OVER_BUDGET],
+  ...[StackEnd.PENDING, StackEnd.FRAME_POINTERS],
+];
 
 /** Addresses of one sample's stacks, leaf first; filled in when the kernel has sent them. */
 export interface StackFrames {
@@ -15,6 +21,8 @@ export interface StackFrames {
   readonly key: string;
   readonly kernel: BigUint64Array<ArrayBuffer>;
   readonly user: BigUint64Array<ArrayBuffer>;
+  /** How the walk of the user stack ended. */
+  readonly end: StackEnd;
   /** False while the frames of either stack have not come. */
   readonly complete: boolean;
 }
@@ -36,7 +44,7 @@ export interface StackCounters {
 export class StackReader {
   readonly #ring: RingBuffer;
   readonly #counters: BpfMap;
-  readonly #stacks = new Map<bigint, BigUint64Array<ArrayBuffer>>();
+  readonly #stacks = new Map<bigint, KnownStack>();
   readonly #pairs = new Map<string, StackFrames>();
 
   constructor(object: BpfObject) {
@@ -78,8 +86,14 @@ export class StackReader {
     for (let frame = 0; frame < depth; frame++) {
       addresses[frame] = view.getBigUint64(offset + stackEvent.addresses + 8 * frame, true);
     }
-    this.#stacks.set(view.getBigUint64(offset + stackEvent.hash, true), addresses);
+    const end = ends[view.getUint32(offset + stackEvent.outcome, true)] ?? StackEnd.UNSPECIFIED;
+    this.#stacks.set(view.getBigUint64(offset + stackEvent.hash, true), { addresses, end });
   }
+}
+
+interface KnownStack {
+  readonly addresses: BigUint64Array<ArrayBuffer>;
+  readonly end: StackEnd;
 }
 
 const noFrames = new BigUint64Array(0);
@@ -87,11 +101,11 @@ const noFrames = new BigUint64Array(0);
 /** A pair of stacks, whose addresses may come later than its first sample. A hash of 0 means that there is no stack. */
 class PairedStacks implements StackFrames {
   readonly key: string;
-  readonly #stacks: ReadonlyMap<bigint, BigUint64Array<ArrayBuffer>>;
+  readonly #stacks: ReadonlyMap<bigint, KnownStack>;
   readonly #user: bigint;
   readonly #kernel: bigint;
 
-  constructor(stacks: ReadonlyMap<bigint, BigUint64Array<ArrayBuffer>>, user: bigint, kernel: bigint) {
+  constructor(stacks: ReadonlyMap<bigint, KnownStack>, user: bigint, kernel: bigint) {
     this.key = pairKey(user, kernel);
     this.#stacks = stacks;
     this.#user = user;
@@ -99,11 +113,15 @@ class PairedStacks implements StackFrames {
   }
 
   get kernel(): BigUint64Array<ArrayBuffer> {
-    return this.#stacks.get(this.#kernel) ?? noFrames;
+    return this.#stacks.get(this.#kernel)?.addresses ?? noFrames;
   }
 
   get user(): BigUint64Array<ArrayBuffer> {
-    return this.#stacks.get(this.#user) ?? noFrames;
+    return this.#stacks.get(this.#user)?.addresses ?? noFrames;
+  }
+
+  get end(): StackEnd {
+    return this.#stacks.get(this.#user)?.end ?? StackEnd.UNSPECIFIED;
   }
 
   get complete(): boolean {

@@ -8,10 +8,13 @@ import {
   type ProfileChunk,
   ProfileSchema,
   type Stack,
+  StackEnd,
+  type StackSchema,
   type Thread,
   type ThreadSchema,
 } from "../../gen/stakeout/v1/profile_pb.ts";
 import type { LossCounts, ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import { QualitySum } from "./quality_sum.ts";
 
 /** Which part of which profile. */
 export interface ProfileRange {
@@ -70,12 +73,15 @@ export class ProfileMerger {
 
   /** The profile with only what its samples use. */
   finish(): Profile {
+    const quality = new QualitySum(this.#strings, this.#frames);
     const used = new UsedTables(this.#strings, this.#frames, this.#stacks, this.#threads);
     const sampleStacks: number[] = [];
     const sampleThreads: number[] = [];
     const sampleWeights: bigint[] = [];
     for (const [key, weight] of this.#weights) {
-      sampleStacks.push(used.stack(Math.floor(key / tableLimit)));
+      const stack = Math.floor(key / tableLimit);
+      quality.add(this.#stacks[stack], weight);
+      sampleStacks.push(used.stack(stack));
       sampleThreads.push(used.thread(key % tableLimit));
       sampleWeights.push(BigInt(weight));
     }
@@ -92,6 +98,7 @@ export class ProfileMerger {
       loss: this.#loss,
       missingChunks: this.#missing,
       nameNotes: this.#notes,
+      quality: quality.finish(),
     });
   }
 
@@ -134,7 +141,7 @@ class UsedTables {
   readonly #stacks = new Map<number, number>();
   readonly #threads = new Map<number, number>();
   readonly #frameTable: MessageInitShape<typeof FrameSchema>[] = [];
-  readonly #stackTable: { frames: number[] }[] = [];
+  readonly #stackTable: MessageInitShape<typeof StackSchema>[] = [];
   readonly #threadTable: MessageInitShape<typeof ThreadSchema>[] = [];
 
   constructor(strings: string[], frames: Frame[], stacks: Stack[], threads: Thread[]) {
@@ -143,8 +150,8 @@ class UsedTables {
 
   stack(index: number): number {
     return number(this.#stacks, index, () => {
-      const frames = this.#source.stacks[index]?.frames ?? lostStack;
-      this.#stackTable.push({ frames: frames.map((frame) => this.#frame(frame)) });
+      const { frames, end } = this.#source.stacks[index] ?? { frames: lostStack, end: StackEnd.UNSPECIFIED };
+      this.#stackTable.push({ frames: frames.map((frame) => this.#frame(frame)), end });
     });
   }
 

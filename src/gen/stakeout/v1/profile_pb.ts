@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/profile.proto.
  */
 export const file_stakeout_v1_profile: GenFile = /*@__PURE__*/
-  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSJkCghOYW1lTm90ZRISCgpwcm9jZXNzX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS5zdGFrZW91dC52MS5OYW1lTm90ZUtpbmQSGwoTbWFwX3dyaXR0ZW5fdW5peF9tcxgDIAEoAyKeAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCBIPCgdydW50aW1lGAggASgIIhcKBVN0YWNrEg4KBmZyYW1lcxgBIAMoDSI3CgZUaHJlYWQSCwoDdGlkGAEgASgNEgwKBG5hbWUYAiABKAkSEgoKcHJvY2Vzc19pZBgDIAEoCSKTBAoMUHJvZmlsZUNodW5rEg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEg4KBm51bWJlchgDIAEoDRIVCg1zdGFydF91bml4X21zGAQgASgDEg8KB3NlY29uZHMYBSABKA0SFAoMc3RyaW5nc19iYXNlGAYgASgNEhMKC2ZyYW1lc19iYXNlGAcgASgNEhMKC3N0YWNrc19iYXNlGAggASgNEhQKDHRocmVhZHNfYmFzZRgJIAEoDRIPCgdzdHJpbmdzGAogAygJEiIKBmZyYW1lcxgLIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgMIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYDSADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgOIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgPIAMoDRIWCg5zYW1wbGVfc2Vjb25kcxgQIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgRIAMoBBIlCgRsb3NzGBIgASgLMhcuc3Rha2VvdXQudjEuTG9zc0NvdW50cxIMCgRsYXN0GBMgASgIEikKCm5hbWVfbm90ZXMYFCADKAsyFS5zdGFrZW91dC52MS5OYW1lTm90ZSKhAwoHUHJvZmlsZRIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIPCgdzdHJpbmdzGAMgAygJEiIKBmZyYW1lcxgEIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgFIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYBiADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgHIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgIIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgJIAMoBBIWCg5zZWNvbmRfd2VpZ2h0cxgKIAMoBBIVCg1zdGFydF91bml4X21zGAsgASgDEiUKBGxvc3MYDCABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEhYKDm1pc3NpbmdfY2h1bmtzGA0gASgNEikKCm5hbWVfbm90ZXMYDiADKAsyFS5zdGFrZW91dC52MS5OYW1lTm90ZSqDAQoJRnJhbWVLaW5kEhoKFkZSQU1FX0tJTkRfVU5TUEVDSUZJRUQQABITCg9GUkFNRV9LSU5EX1VTRVIQARIVChFGUkFNRV9LSU5EX0tFUk5FTBACEhIKDkZSQU1FX0tJTkRfSklUEAMSGgoWRlJBTUVfS0lORF9JTlRFUlBSRVRFRBAEKqYCCgxOYW1lTm90ZUtpbmQSHgoaTkFNRV9OT1RFX0tJTkRfVU5TUEVDSUZJRUQQABIjCh9OQU1FX05PVEVfS0lORF9OT0RFX01BUF9NSVNTSU5HEAESKwonTkFNRV9OT1RFX0tJTkRfTk9ERV9JTlRFUlBSRVRFRF9NSVNTSU5HEAISIwofTkFNRV9OT1RFX0tJTkRfSkFWQV9NQVBfTUlTU0lORxADEh8KG05BTUVfTk9URV9LSU5EX0pBVkFfTUFQX09MRBAEEiIKHk5BTUVfTk9URV9LSU5EX0pBVkFfU1RBQ0tTX0NVVBAFEh4KGk5BTUVfTk9URV9LSU5EX01BUF9SRUZVU0VEEAYSGgoWTkFNRV9OT1RFX0tJTkRfTUFQX0NVVBAHYgZwcm90bzM", [file_stakeout_v1_task]);
+  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSJkCghOYW1lTm90ZRISCgpwcm9jZXNzX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS5zdGFrZW91dC52MS5OYW1lTm90ZUtpbmQSGwoTbWFwX3dyaXR0ZW5fdW5peF9tcxgDIAEoAyKeAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCBIPCgdydW50aW1lGAggASgIIjsKBVN0YWNrEg4KBmZyYW1lcxgBIAMoDRIiCgNlbmQYAiABKA4yFS5zdGFrZW91dC52MS5TdGFja0VuZCJ2CgxTdGFja1F1YWxpdHkSDAoEZW5kcxgBIAMoBBIpCgZjdXRfaW4YAiADKAsyGS5zdGFrZW91dC52MS5Nb2R1bGVXZWlnaHQSLQoKdW5uYW1lZF9pbhgDIAMoCzIZLnN0YWtlb3V0LnYxLk1vZHVsZVdlaWdodCJSCgxNb2R1bGVXZWlnaHQSDgoGbW9kdWxlGAEgASgJEg4KBndlaWdodBgCIAEoBBIiCgNlbmQYAyABKA4yFS5zdGFrZW91dC52MS5TdGFja0VuZCI3CgZUaHJlYWQSCwoDdGlkGAEgASgNEgwKBG5hbWUYAiABKAkSEgoKcHJvY2Vzc19pZBgDIAEoCSKTBAoMUHJvZmlsZUNodW5rEg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEg4KBm51bWJlchgDIAEoDRIVCg1zdGFydF91bml4X21zGAQgASgDEg8KB3NlY29uZHMYBSABKA0SFAoMc3RyaW5nc19iYXNlGAYgASgNEhMKC2ZyYW1lc19iYXNlGAcgASgNEhMKC3N0YWNrc19iYXNlGAggASgNEhQKDHRocmVhZHNfYmFzZRgJIAEoDRIPCgdzdHJpbmdzGAogAygJEiIKBmZyYW1lcxgLIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgMIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYDSADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgOIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgPIAMoDRIWCg5zYW1wbGVfc2Vjb25kcxgQIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgRIAMoBBIlCgRsb3NzGBIgASgLMhcuc3Rha2VvdXQudjEuTG9zc0NvdW50cxIMCgRsYXN0GBMgASgIEikKCm5hbWVfbm90ZXMYFCADKAsyFS5zdGFrZW91dC52MS5OYW1lTm90ZSLNAwoHUHJvZmlsZRIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIPCgdzdHJpbmdzGAMgAygJEiIKBmZyYW1lcxgEIAMoCzISLnN0YWtlb3V0LnYxLkZyYW1lEiIKBnN0YWNrcxgFIAMoCzISLnN0YWtlb3V0LnYxLlN0YWNrEiQKB3RocmVhZHMYBiADKAsyEy5zdGFrZW91dC52MS5UaHJlYWQSFQoNc2FtcGxlX3N0YWNrcxgHIAMoDRIWCg5zYW1wbGVfdGhyZWFkcxgIIAMoDRIWCg5zYW1wbGVfd2VpZ2h0cxgJIAMoBBIWCg5zZWNvbmRfd2VpZ2h0cxgKIAMoBBIVCg1zdGFydF91bml4X21zGAsgASgDEiUKBGxvc3MYDCABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEhYKDm1pc3NpbmdfY2h1bmtzGA0gASgNEikKCm5hbWVfbm90ZXMYDiADKAsyFS5zdGFrZW91dC52MS5OYW1lTm90ZRIqCgdxdWFsaXR5GB4gASgLMhkuc3Rha2VvdXQudjEuU3RhY2tRdWFsaXR5KoMBCglGcmFtZUtpbmQSGgoWRlJBTUVfS0lORF9VTlNQRUNJRklFRBAAEhMKD0ZSQU1FX0tJTkRfVVNFUhABEhUKEUZSQU1FX0tJTkRfS0VSTkVMEAISEgoORlJBTUVfS0lORF9KSVQQAxIaChZGUkFNRV9LSU5EX0lOVEVSUFJFVEVEEAQqpgIKDE5hbWVOb3RlS2luZBIeChpOQU1FX05PVEVfS0lORF9VTlNQRUNJRklFRBAAEiMKH05BTUVfTk9URV9LSU5EX05PREVfTUFQX01JU1NJTkcQARIrCidOQU1FX05PVEVfS0lORF9OT0RFX0lOVEVSUFJFVEVEX01JU1NJTkcQAhIjCh9OQU1FX05PVEVfS0lORF9KQVZBX01BUF9NSVNTSU5HEAMSHwobTkFNRV9OT1RFX0tJTkRfSkFWQV9NQVBfT0xEEAQSIgoeTkFNRV9OT1RFX0tJTkRfSkFWQV9TVEFDS1NfQ1VUEAUSHgoaTkFNRV9OT1RFX0tJTkRfTUFQX1JFRlVTRUQQBhIaChZOQU1FX05PVEVfS0lORF9NQVBfQ1VUEAcq1AEKCFN0YWNrRW5kEhkKFVNUQUNLX0VORF9VTlNQRUNJRklFRBAAEhMKD1NUQUNLX0VORF9XSE9MRRABEhYKElNUQUNLX0VORF9OT19UQUJMRRACEhgKFFNUQUNLX0VORF9CQURfTUVNT1JZEAMSFgoSU1RBQ0tfRU5EX1RPT19ERUVQEAQSGQoVU1RBQ0tfRU5EX09WRVJfQlVER0VUEAUSFQoRU1RBQ0tfRU5EX1BFTkRJTkcQBhIcChhTVEFDS19FTkRfRlJBTUVfUE9JTlRFUlMQB2IGcHJvdG8z", [file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.NameNote
@@ -121,6 +121,11 @@ export type Stack = Message<"stakeout.v1.Stack"> & {
    * @generated from field: repeated uint32 frames = 1;
    */
   frames: number[];
+
+  /**
+   * @generated from field: stakeout.v1.StackEnd end = 2;
+   */
+  end: StackEnd;
 };
 
 /**
@@ -129,6 +134,72 @@ export type Stack = Message<"stakeout.v1.Stack"> & {
  */
 export const StackSchema: GenMessage<Stack> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_profile, 2);
+
+/**
+ * How far the stacks of a profile can be trusted, in the unit of its weights.
+ *
+ * @generated from message stakeout.v1.StackQuality
+ */
+export type StackQuality = Message<"stakeout.v1.StackQuality"> & {
+  /**
+   * Weight by StackEnd, at the number of each; those that are missing are 0.
+   *
+   * @generated from field: repeated uint64 ends = 1;
+   */
+  ends: bigint[];
+
+  /**
+   * Modules in which stacks were cut, heaviest first, at most 16 with those of each end.
+   *
+   * @generated from field: repeated stakeout.v1.ModuleWeight cut_in = 2;
+   */
+  cutIn: ModuleWeight[];
+
+  /**
+   * Modules with functions that have no name, heaviest first, at most 16; weight of the stacks that have one of them.
+   *
+   * @generated from field: repeated stakeout.v1.ModuleWeight unnamed_in = 3;
+   */
+  unnamedIn: ModuleWeight[];
+};
+
+/**
+ * Describes the message stakeout.v1.StackQuality.
+ * Use `create(StackQualitySchema)` to create a new message.
+ */
+export const StackQualitySchema: GenMessage<StackQuality> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_profile, 3);
+
+/**
+ * @generated from message stakeout.v1.ModuleWeight
+ */
+export type ModuleWeight = Message<"stakeout.v1.ModuleWeight"> & {
+  /**
+   * As in Frame; "" for code that is in no file.
+   *
+   * @generated from field: string module = 1;
+   */
+  module: string;
+
+  /**
+   * @generated from field: uint64 weight = 2;
+   */
+  weight: bigint;
+
+  /**
+   * Of cut_in.
+   *
+   * @generated from field: stakeout.v1.StackEnd end = 3;
+   */
+  end: StackEnd;
+};
+
+/**
+ * Describes the message stakeout.v1.ModuleWeight.
+ * Use `create(ModuleWeightSchema)` to create a new message.
+ */
+export const ModuleWeightSchema: GenMessage<ModuleWeight> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_profile, 4);
 
 /**
  * A thread of the target.
@@ -161,7 +232,7 @@ export type Thread = Message<"stakeout.v1.Thread"> & {
  * Use `create(ThreadSchema)` to create a new message.
  */
 export const ThreadSchema: GenMessage<Thread> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 3);
+  messageDesc(file_stakeout_v1_profile, 5);
 
 /**
  * Up to five one-second buckets of one task's profile. Never cumulative; each of the tables holds only what is
@@ -291,7 +362,7 @@ export type ProfileChunk = Message<"stakeout.v1.ProfileChunk"> & {
  * Use `create(ProfileChunkSchema)` to create a new message.
  */
 export const ProfileChunkSchema: GenMessage<ProfileChunk> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 4);
+  messageDesc(file_stakeout_v1_profile, 6);
 
 /**
  * A profile merged over a range of a task, ready to draw: the same tables, whole, with times folded away.
@@ -374,6 +445,11 @@ export type Profile = Message<"stakeout.v1.Profile"> & {
    * @generated from field: repeated stakeout.v1.NameNote name_notes = 14;
    */
   nameNotes: NameNote[];
+
+  /**
+   * @generated from field: stakeout.v1.StackQuality quality = 30;
+   */
+  quality?: StackQuality | undefined;
 };
 
 /**
@@ -381,7 +457,7 @@ export type Profile = Message<"stakeout.v1.Profile"> & {
  * Use `create(ProfileSchema)` to create a new message.
  */
 export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 5);
+  messageDesc(file_stakeout_v1_profile, 7);
 
 /**
  * @generated from enum stakeout.v1.FrameKind
@@ -489,4 +565,73 @@ export enum NameNoteKind {
  */
 export const NameNoteKindSchema: GenEnum<NameNoteKind> = /*@__PURE__*/
   enumDesc(file_stakeout_v1_profile, 1);
+
+/**
+ * How the walk of a thread's user stack ended.
+ *
+ * @generated from enum stakeout.v1.StackEnd
+ */
+export enum StackEnd {
+  /**
+   * There was no user stack, or an older agent did not tell.
+   *
+   * @generated from enum value: STACK_END_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * At _start, or where the thread began.
+   *
+   * @generated from enum value: STACK_END_WHOLE = 1;
+   */
+  WHOLE = 1,
+
+  /**
+   * At code that has neither unwind information nor frame pointers.
+   *
+   * @generated from enum value: STACK_END_NO_TABLE = 2;
+   */
+  NO_TABLE = 2,
+
+  /**
+   * At stack memory that could not be read or made no sense.
+   *
+   * @generated from enum value: STACK_END_BAD_MEMORY = 3;
+   */
+  BAD_MEMORY = 3,
+
+  /**
+   * At 127 frames.
+   *
+   * @generated from enum value: STACK_END_TOO_DEEP = 4;
+   */
+  TOO_DEEP = 4,
+
+  /**
+   * At code whose unwind table would take too much memory.
+   *
+   * @generated from enum value: STACK_END_OVER_BUDGET = 5;
+   */
+  OVER_BUDGET = 5,
+
+  /**
+   * At code whose unwind table was not compiled yet.
+   *
+   * @generated from enum value: STACK_END_PENDING = 6;
+   */
+  PENDING = 6,
+
+  /**
+   * By frame pointers alone, as unwind tables were not compiled yet: frames may be missing anywhere.
+   *
+   * @generated from enum value: STACK_END_FRAME_POINTERS = 7;
+   */
+  FRAME_POINTERS = 7,
+}
+
+/**
+ * Describes the enum stakeout.v1.StackEnd.
+ */
+export const StackEndSchema: GenEnum<StackEnd> = /*@__PURE__*/
+  enumDesc(file_stakeout_v1_profile, 2);
 
