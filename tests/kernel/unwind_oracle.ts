@@ -1,0 +1,129 @@
+import { attachPerfEvent } from "../../lib/bpf/link.ts";
+import { openObject } from "../../lib/bpf/object.ts";
+import { RingBuffer } from "../../lib/bpf/ring_buffer.ts";
+import { createLogger } from "../../lib/log.ts";
+import { readMapsText } from "../../lib/procfs/maps.ts";
+import { onlineCpus } from "../../lib/sys/perf_event.ts";
+import { repositoryRoot } from "../../scripts/command.ts";
+import type { StackEnd } from "../../src/gen/stakeout/v1/profile_pb.ts";
+import { StackReader } from "../../src/agent/profile/stack_reader.ts";
+import { TableBuilder } from "../../src/agent/unwind/table_builder.ts";
+import { TableStore } from "../../src/agent/unwind/table_store.ts";
+import { UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
+import { openPerfEvent, perfAttribute, PerfRing, type PerfSample } from "../support/perf_ring.ts";
+import { placeInFile, unwindWithPerf } from "../support/perf_script.ts";
+import { compileTestBpf, libbpf, sleep } from "./harness.ts";
+
+/** Command of the table child, from source. */
+export const tableChild = [
+  ...[Deno.execPath(), "run", "-A", "--no-prompt", "--v8-flags=--max-old-space-size=256"],
+  `${repositoryRoot}/main.ts`,
+  "table-child",
+];
+/** Both see the interrupt within so long. */
+const sameInterruptNs = 300_000n;
+const ringPages = 4096;
+
+/** One interrupt as two unwinders saw it: places in files, leaf first. */
+export interface Compared {
+  readonly ours: readonly string[];
+  readonly perfs: readonly string[];
+  readonly end: StackEnd;
+  /** perf's copy of the stack was as long as it may be, so its walk may end too early. */
+  readonly cut: boolean;
+}
+
+/** Samples a process for some time with its tables built, and has perf unwind the same samples. */
+export async function compareWithPerf(
+  pid: number,
+  options: { milliseconds: number; frequencyHz: number; stackBytes?: number; during?: () => Promise<void> },
+): Promise<{ compared: Compared[]; missing: number }> {
+  const attribute = perfAttribute(options.frequencyHz, options.stackBytes ?? 32_768);
+  const store = new TableStore(libbpf);
+  const logger = createLogger({ format: "logfmt", level: "warn" });
+  const builder = new TableBuilder({ command: tableChild, store, logger });
+  const object = openObject(libbpf, await compileTestBpf("unwind_oracle"), { name: "unwind_oracle" });
+  object.setRodata("targets", new Uint8Array(new Uint32Array([pid, 0]).buffer));
+  object.setRodata("pid_namespace_inode", BigInt(Deno.statSync("/proc/self/ns/pid").ino!));
+  await object.load();
+  const unwinder = new UserUnwinder(object, [pid], { store, builder });
+  const reader = new StackReader(object);
+  const walked = new RingBuffer(object.map("walked"));
+  const walks: { timeNs: bigint; tid: number; hash: bigint }[] = [];
+  const samples: PerfSample[] = [];
+  const rings: PerfRing[] = [];
+  const links = [];
+  function drain(): void {
+    for (const ring of rings) samples.push(...ring.drain());
+    walked.drain((view, at) => {
+      walks.push({
+        ...{ timeNs: view.getBigUint64(at, true), tid: view.getUint32(at + 8, true) },
+        hash: view.getBigUint64(at + 16, true),
+      });
+    });
+    reader.drain();
+  }
+  try {
+    await unwinder.start();
+    await unwinder.settle();
+    for (const cpu of onlineCpus()) {
+      const fd = openPerfEvent(attribute, cpu);
+      rings.push(new PerfRing(fd, ringPages));
+      links.push(attachPerfEvent(object.program("sample"), fd));
+    }
+    const until = performance.now() + options.milliseconds;
+    const during = options.during?.();
+    while (performance.now() < until) {
+      await sleep(50);
+      drain();
+    }
+    await during;
+    const maps = await readMapsText(pid);
+    for (const link of links) await link.close();
+    drain();
+    const perfs = await unwindWithPerf(samples, { pid, attribute, maps });
+    return join(walks, samples, perfs, (hash) => {
+      const { user, end } = reader.pair(hash, 0n);
+      const frames = [...user].map((address): [string, string] => [
+        placeInFile(address, maps),
+        placeInFile(address - 1n, maps),
+      ]);
+      return { frames, end };
+    });
+  } finally {
+    for (const link of links) await link.close();
+    for (const ring of rings) ring.close();
+    walked.close();
+    reader.close();
+    unwinder.close();
+    await builder.close();
+    object.close();
+    store.close();
+  }
+}
+
+function join(
+  walks: readonly { timeNs: bigint; tid: number; hash: bigint }[],
+  samples: readonly PerfSample[],
+  perfs: readonly string[][],
+  stackOf: (hash: bigint) => { frames: [string, string][]; end: StackEnd },
+): { compared: Compared[]; missing: number } {
+  const compared: Compared[] = [];
+  let missing = 0;
+  for (const { timeNs, tid, hash } of walks) {
+    // Older kernels stamp perf's sample after the program has run, newer ones before.
+    const index = samples.findIndex((sample) =>
+      sample.tid === tid && sample.timeNs - timeNs < sameInterruptNs &&
+      timeNs - sample.timeNs < sameInterruptNs
+    );
+    if (index < 0) missing++;
+    else {
+      const theirs = perfs[index]!;
+      // Whether perf means the address or the call before it, it is the same frame.
+      const { frames, end } = stackOf(hash);
+      const ours = frames.map(([place, call], frame) => theirs[frame] === call ? call : place);
+      compared.push({ ours, perfs: theirs, end, cut: samples[index]!.cut });
+    }
+  }
+  return { compared, missing };
+}
