@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { silentLogger } from "../../lib/log.ts";
 import type { CounterCursor } from "../../src/agent/http/counter_cursor.ts";
 import { HttpPlaces, type PlaceCounts, type Role } from "../../src/agent/http/http_places.ts";
@@ -7,6 +8,7 @@ import { TlsMonitor } from "../../src/agent/tls/tls_monitor.ts";
 import { UriFilters } from "../../src/agent/http/uri_filters.ts";
 import type { UriText } from "../../src/agent/http/uri_trie.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
+import { waitFor } from "../support/wait.ts";
 import { libbpf } from "./harness.ts";
 
 /** Counts of one kind. */
@@ -62,6 +64,20 @@ export class HttpCounter implements AsyncDisposable {
   /** What was counted in a role since the last call. */
   take(role: Role = "server"): Counted {
     return read(this.#cursors[role === "server" ? 0 : 1]!);
+  }
+
+  /**
+   * Fails unless so many requests, 4xx and 5xx of the server side were counted since the last call. A client may have its
+   * last answer before the server's call returns.
+   */
+  async expect(expected: readonly [requests: number, errors4xx: number, errors5xx: number]): Promise<void> {
+    const sum = [0, 0, 0];
+    await waitFor(() => {
+      const { requests, errors4xx, errors5xx } = this.take();
+      [requests, errors4xx, errors5xx].forEach((count, index) => sum[index]! += count);
+      return sum[0]! >= expected[0] ? true : undefined;
+    }, 2);
+    assert.deepEqual(sum, expected);
   }
 
   /** What was counted of one URI since the last call. */
