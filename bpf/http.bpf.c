@@ -58,16 +58,22 @@ static __always_inline void take_bytes(struct http_connection_value *connection,
 }
 
 static __always_inline int on_socket(struct sock *sk, int result, __u32 direction) {
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
   struct http_connection_value *connection;
   struct http_process_value *process;
 
-  if (result <= 0)
+  if (result <= 0 || !may_be_watched(tgid) || !is_stream(sk))
     return 0;
-  process = find_watched(bpf_get_current_pid_tgid() >> 32);
-  if (!process || !is_stream(sk))
-    return 0;
-  connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
-  if (!connection || is_settled(connection, process))
+  connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  if (!connection) {
+    if (!find_watched(tgid))
+      return 0;
+    connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+    if (!connection)
+      return 0;
+  }
+  process = find_user(connection, tgid);
+  if (!process || is_settled(connection, process))
     return 0;
   take_bytes(connection, process, (void *)bpf_task_pt_regs(bpf_get_current_task_btf()), result,
              direction, (__u64)(long)sk);

@@ -116,12 +116,14 @@ struct http_pending_event {
  * a TLS session. Whoever handled the head of its request is who the request is counted for.
  */
 struct http_connection_value {
-  __u64 start_boot_ns;             /* first byte of the request in flight, or of its fragment */
-  __u64 early_boot_ns;             /* when a client's response came before its request was seen */
-  __u32 number;                    /* of the process */
+  __u64 start_boot_ns; /* first byte of the request in flight, or of its fragment; of
+                        * an early response when it came */
+  __u32 number;        /* of the process */
+  __u32 user_tgid;     /* who used it last, and under which number it is watched */
+  __u32 user_number;
   __u16 counters[MAX_URI_MATCHES]; /* of the URI filters that the request matches */
   __u16 generation;                /* of the filters when they were matched, low bits */
-  __u16 early_status;
+  __u16 early_status;   /* of a client's response that came before its request was seen, or 0 */
   __u16 misses;         /* messages that were no HTTP */
   __u8 role;            /* 0 unknown, 1 + http_role; of the first request, then kept */
   __u8 first_direction; /* 1 + direction of the first message */
@@ -131,8 +133,8 @@ struct http_connection_value {
   __u8 fragment_bytes;  /* of a message too short to tell */
   __u8 fragment_direction;
   __u8 fragment[12];
-  __u8 decrypted; /* a TLS session whose socket is not counted as unreadable any more */
-  __u8 pad[2];
+  __u8 decrypted;         /* a TLS session whose socket is not counted as unreadable any more */
+  __u16 watch_generation; /* when user_number was looked up, low bits */
 };
 
 /* A TLS session: its address in a process. */

@@ -92,13 +92,12 @@ static __always_inline void on_request(struct http_connection_value *connection,
     return;
   connection->number = process->number;
   remember_target(connection, process, message, method_bytes, joined);
-  if (connection->early_boot_ns) {
-    bool paired = message->at_boot_ns - connection->early_boot_ns < EARLY_RESPONSE_NS;
+  if (connection->early_status) {
+    __u32 status = connection->early_status;
 
-    connection->early_boot_ns = 0;
-    if (paired) {
-      connection->pending = 0;
-      count_ended(connection, process, message, connection->early_status, EARLY_LATENCY_NS);
+    connection->early_status = 0;
+    if (message->at_boot_ns - connection->start_boot_ns < EARLY_RESPONSE_NS) {
+      count_ended(connection, process, message, status, EARLY_LATENCY_NS);
       return;
     }
   }
@@ -130,7 +129,7 @@ static __always_inline void on_response(struct http_connection_value *connection
   }
   if (role == 1 + HTTP_CLIENT) {
     /* Another thread was faster to read the response than this one to return from its write. */
-    connection->early_boot_ns = message->at_boot_ns;
+    connection->start_boot_ns = message->at_boot_ns;
     connection->early_status = status;
     return;
   }

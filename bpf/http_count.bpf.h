@@ -50,10 +50,13 @@ static __always_inline void match_filters(struct http_connection_value *connecti
   }
 }
 
-static __always_inline bool is_sampled(const struct http_process_value *process) {
+/* The nanosecond in which a request came is as good a die as the kernel's, and is there already. */
+static __always_inline bool is_sampled(const struct http_process_value *process,
+                                       const struct message *message) {
   __u32 shift = process->sample_shift;
+  __u32 die = message->at_boot_ns * 0x9e3779b97f4a7c15ULL >> 32;
 
-  return shift < NO_SAMPLES && !(bpf_get_prandom_u32() & ((1U << shift) - 1));
+  return shift < NO_SAMPLES && !(die & ((1U << shift) - 1));
 }
 
 /*
@@ -88,7 +91,7 @@ static __always_inline void remember_target(struct http_connection_value *connec
                                             const struct http_process_value *process,
                                             const struct message *message, __u32 method_bytes,
                                             __u32 fragment_bytes) {
-  bool sampled = is_sampled(process);
+  bool sampled = is_sampled(process, message);
   struct http_uri_key *key;
   __u64 id = message->key;
 
@@ -144,11 +147,10 @@ static __always_inline void count_ended(struct http_connection_value *connection
                                         struct http_process_value *process,
                                         const struct message *message, __u32 status,
                                         __u64 latency_ns) {
-  struct http_process_value *owner = find_place(connection->number);
-
-  if (!owner)
+  if (connection->number != process->number)
+    process = find_place(connection->number);
+  if (!process)
     return;
-  process = owner;
   count_request(process->counters[(connection->role - 1) & 1], status, latency_ns);
   if (connection->sampled)
     send_sample(connection, process, message, status, latency_ns);

@@ -13,6 +13,8 @@
  * processes that nobody watches are told by one load. At most 64 share a byte: ids have 22 bits.
  */
 __u32 watch_filter[16384] = {};
+/* Raised whenever a thread group id is watched under another number, or no longer. */
+__u32 watch_generation = 0;
 
 /* By thread group id in the host's pid namespace. */
 struct {
@@ -36,8 +38,10 @@ static __always_inline void count_in_filter(__u32 tgid, __u32 one) {
 
 /* Bytes of the filter never borrow from each other: each is lowered only after it was raised. */
 static __always_inline void end_watch(__u32 tgid) {
-  if (!bpf_map_delete_elem(&watches, &tgid))
+  if (!bpf_map_delete_elem(&watches, &tgid)) {
     count_in_filter(tgid, -1);
+    __sync_fetch_and_add(&watch_generation, 1);
+  }
 }
 
 /* Watches a child as its parent, until user space gives it a number of its own: a server that forks

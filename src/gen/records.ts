@@ -6,11 +6,12 @@ const decoder = new TextDecoder();
 export const layouts = {
   http_connection_value: {
     size: 64,
-    layout: "64 bytes: start_boot_ns@0:unsigned64 early_boot_ns@8:unsigned64 number@16:unsigned32 counters@20:unsigned16[8] generation@36:unsigned16 early_status@38:unsigned16 misses@40:unsigned16 role@42:unsigned8 first_direction@43:unsigned8 readability@44:unsigned8 pending@45:unsigned8 sampled@46:unsigned8 fragment_bytes@47:unsigned8 fragment_direction@48:unsigned8 fragment@49:unsigned8[12] decrypted@61:unsigned8 pad@62:unsigned8[2]",
+    layout: "64 bytes: start_boot_ns@0:unsigned64 number@8:unsigned32 user_tgid@12:unsigned32 user_number@16:unsigned32 counters@20:unsigned16[8] generation@36:unsigned16 early_status@38:unsigned16 misses@40:unsigned16 role@42:unsigned8 first_direction@43:unsigned8 readability@44:unsigned8 pending@45:unsigned8 sampled@46:unsigned8 fragment_bytes@47:unsigned8 fragment_direction@48:unsigned8 fragment@49:unsigned8[12] decrypted@61:unsigned8 watch_generation@62:unsigned16",
     offsets: {
       start_boot_ns: 0,
-      early_boot_ns: 8,
-      number: 16,
+      number: 8,
+      user_tgid: 12,
+      user_number: 16,
       counters: 20,
       generation: 36,
       early_status: 38,
@@ -24,7 +25,7 @@ export const layouts = {
       fragment_direction: 48,
       fragment: 49,
       decrypted: 61,
-      pad: 62,
+      watch_generation: 62,
     },
   },
   http_counters_value: {
@@ -362,11 +363,12 @@ export const layouts = {
   },
 } as const;
 
-/** `struct http_connection_value`, without its array `counters`, `fragment`, `pad`. */
+/** `struct http_connection_value`, without its array `counters`, `fragment`. */
 export interface HttpConnectionValue {
   startBootNs: number;
-  earlyBootNs: number;
   number: number;
+  userTgid: number;
+  userNumber: number;
   generation: number;
   earlyStatus: number;
   misses: number;
@@ -378,14 +380,16 @@ export interface HttpConnectionValue {
   fragmentBytes: number;
   fragmentDirection: number;
   decrypted: number;
+  watchGeneration: number;
 }
 
 /** Decodes a `struct http_connection_value`; allocates, so not for loops over many. */
 export function decodeHttpConnectionValue(view: DataView, offset: number): HttpConnectionValue {
   return {
     startBootNs: Number(view.getBigUint64(offset + 0, true)),
-    earlyBootNs: Number(view.getBigUint64(offset + 8, true)),
-    number: view.getUint32(offset + 16, true),
+    number: view.getUint32(offset + 8, true),
+    userTgid: view.getUint32(offset + 12, true),
+    userNumber: view.getUint32(offset + 16, true),
     generation: view.getUint16(offset + 36, true),
     earlyStatus: view.getUint16(offset + 38, true),
     misses: view.getUint16(offset + 40, true),
@@ -397,6 +401,7 @@ export function decodeHttpConnectionValue(view: DataView, offset: number): HttpC
     fragmentBytes: view.getUint8(offset + 47),
     fragmentDirection: view.getUint8(offset + 48),
     decrypted: view.getUint8(offset + 61),
+    watchGeneration: view.getUint16(offset + 62, true),
   };
 }
 

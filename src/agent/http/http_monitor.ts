@@ -9,12 +9,11 @@ import { HttpProcess, type HttpSlot } from "./http_process.ts";
 import type { HttpPrograms } from "./http_programs.ts";
 import { readSample } from "./http_sample.ts";
 import { type PendingRequest, PendingRequests } from "./pending_requests.ts";
+import { samplesPerSecond } from "./sample_shift.ts";
 import { UriFilters } from "./uri_filters.ts";
 import { readPendingSessions } from "../tls/pending_sessions.ts";
 import { TlsMonitor } from "../tls/tls_monitor.ts";
 
-/** Requests of all processes that are looked at in a second. */
-const samplesPerSecond = 1024;
 const leastSamples = 16;
 const tooManyChildren =
   "HTTP of 8,192 processes and children of theirs is watched on this host already; let fewer processes match";

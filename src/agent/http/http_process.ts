@@ -8,6 +8,7 @@ import type { HttpSample } from "./http_sample.ts";
 import { httpValue } from "./http_value.ts";
 import type { PendingRequest } from "./pending_requests.ts";
 import { RegexMatches } from "./regex_matches.ts";
+import { sampleShift } from "./sample_shift.ts";
 import type { UriFilters } from "./uri_filters.ts";
 import type { UriText } from "./uri_trie.ts";
 
@@ -99,7 +100,7 @@ export class HttpProcess {
 
   /** Samples so that about `budget` requests of a second like the last are looked at. */
   limitSamples(requests: number, budget: number): void {
-    const shift = Math.min(20, Math.max(0, Math.ceil(Math.log2(Math.max(1, requests) / budget))));
+    const shift = sampleShift(requests, budget);
     if (shift === this.#shift) return;
     this.#shift = shift;
     this.#places.setSampleShift(this.number, shift);

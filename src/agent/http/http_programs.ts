@@ -40,6 +40,7 @@ export class HttpPrograms {
   readonly #filter: Uint32Array<ArrayBuffer>;
   readonly #generation: Uint32Array<ArrayBuffer>;
   readonly #pendingRoom: Uint32Array<ArrayBuffer>;
+  readonly #watchGeneration: Uint32Array<ArrayBuffer>;
   readonly #watches: BpfMap;
   #links: Link[] = [];
 
@@ -51,6 +52,7 @@ export class HttpPrograms {
     this.pendingProgram = object.program(pendingOfHook[hook]);
     this.#filter = wordsOf(object, "watch_filter");
     this.#generation = wordsOf(object, "filter_generation");
+    this.#watchGeneration = wordsOf(object, "watch_generation");
     this.#pendingRoom = wordsOf(object, "pending_room");
     this.#watches = object.map("watches");
     this.samples = new RingBuffer(object.map("samples"));
@@ -104,12 +106,14 @@ export class HttpPrograms {
     const value = new Uint8Array(new Uint32Array([number, 0]).buffer);
     if (this.#watches.insert(key, value)) this.#countInFilter(tgid, 1);
     // A child that is counted as its parent is there already; one that ended just now is not.
-    else this.#watches.replace(key, value);
+    else if (this.#watches.replace(key, value)) Atomics.add(this.#watchGeneration, 0, 1);
   }
 
   /** Ends what `watch` began. */
   unwatch(tgid: number): void {
-    if (this.#watches.delete(keyOf(tgid))) this.#countInFilter(tgid, -1);
+    if (!this.#watches.delete(keyOf(tgid))) return;
+    this.#countInFilter(tgid, -1);
+    Atomics.add(this.#watchGeneration, 0, 1);
   }
 
   /** How often counters of URI filters were given away. */
