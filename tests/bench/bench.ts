@@ -8,6 +8,7 @@ import { dayToPixels } from "./day_to_pixels.ts";
 import { executableCost } from "./executable_cost.ts";
 import type { Figure, FigureRow } from "./figure.ts";
 import { httpCost } from "./http_cost.ts";
+import { httpMemory } from "./http_memory.ts";
 import { tlsCost } from "./tls_cost.ts";
 import { ingestRate } from "./ingest_rate.ts";
 import { profileTruth } from "./profile_truth.ts";
@@ -26,6 +27,7 @@ const figures: readonly Figure[] = [
   profileTruth,
   unwindTables,
   httpCost,
+  httpMemory,
   tlsCost,
   ingestRate,
   dayToPixels,

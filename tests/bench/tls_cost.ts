@@ -9,13 +9,12 @@ import { tlsFunctions } from "../../src/agent/tls/tls_places.ts";
 import { makeCertificate } from "../support/certificate.ts";
 import type { Figure } from "./figure.ts";
 import { openWatch } from "./http_watchers.ts";
-import { readThreadTimes, sleep, startPinned, usedNs, waitUntil, withFolder } from "./machine.ts";
+import { readThreadTimes, sleep, usedNs, withFolder } from "./machine.ts";
+import { loadConnections, loadNginx, startNginx } from "./nginx.ts";
 import { formatInterval, medianInterval } from "./statistics.ts";
 
 const rounds = 8;
 const runSeconds = 2;
-const connections = 8;
-const port = 18_182;
 
 /** Not probed; probed, but no process watched; watched where it is cheap; watched at the exported functions. */
 const modes = ["none", "unwatched", "watched", "naive"] as const;
@@ -31,39 +30,22 @@ interface Run {
 export const tlsCost: Figure = { name: "tls", measure: () => withFolder(measure) };
 
 async function measure(folder: string) {
-  const { certificate, key } = await makeCertificate(folder);
-  await Deno.writeTextFile(
-    `${folder}/nginx.conf`,
-    `daemon off; worker_processes 1; pid ${folder}/pid; error_log ${folder}/error.log;
-events { worker_connections 512; }
-http {
-  access_log off; keepalive_requests 100000000;
-  server {
-    listen 127.0.0.1:${port} ssl; ssl_certificate ${certificate}; ssl_certificate_key ${key};
-    location / { return 200 "ok"; }
-  }
-}`,
-  );
-  await using nginx = startPinned(["nginx", "-c", `${folder}/nginx.conf`, "-p", folder], { cpu: 1 });
-  let worker = 0;
-  const children = `/proc/${nginx.pid}/task/${nginx.pid}/children`;
-  await waitUntil(() => (worker = Number(Deno.readTextFileSync(children).trim())) > 0, "nginx starts");
-  await sleep(300);
+  await using nginx = await startNginx(folder, await makeCertificate(folder));
+  const { perSecond: usualPerSecond } = await loadNginx(nginx.url, runSeconds);
   async function run(mode: Mode): Promise<Run> {
-    await using watcher = mode === "none" ? undefined : await watchTls(worker, mode);
+    await using watcher = mode === "none" ? undefined : await watchTls(nginx.pid, usualPerSecond, mode);
     await sleep(200);
-    const before = readThreadTimes(worker);
-    const requests = await runWrk();
-    const after = readThreadTimes(worker);
+    const before = readThreadTimes(nginx.pid);
+    const { requests, perSecond } = await loadNginx(nginx.url, runSeconds);
+    const after = readThreadTimes(nginx.pid);
     await sleep(20);
     const counted = watcher === undefined || mode === "unwatched" ? requests : watcher.requests();
     return {
       serverNs: usedNs(before, after) / requests,
-      perSecond: requests / runSeconds,
-      wrong: counted < requests ? requests - counted : Math.max(0, counted - requests - connections),
+      perSecond,
+      wrong: counted < requests ? requests - counted : Math.max(0, counted - requests - loadConnections),
     };
   }
-  await run("none");
   const results = new Map<Mode, Run[]>(modes.map((mode) => [mode, []]));
   for (let round = 0; round < rounds; round++) {
     for (const mode of round % 2 === 0 ? modes : modes.toReversed()) results.get(mode)!.push(await run(mode));
@@ -90,14 +72,14 @@ function makeRows(results: ReadonlyMap<Mode, Run[]>) {
     alternative: `probes on SSL_read and SSL_write: ${cell("naive")}`,
     target: "throughput ≥ 2 × the alternative's; all counted",
     met: gain.median >= 2 && wrong === 0,
-    basis: `${rounds} rounds of ${runSeconds} s, nginx's worker on CPU 1, wrk on CPU 0, ${
+    basis: `${rounds} rounds of ${runSeconds} s, nginx on CPU 1, wrk on CPU 0, ${
       Math.round(medianInterval(base.map(({ serverNs }) => serverNs)).median)
     } ns of CPU a request when nobody watches; × ${formatInterval(gain, "")} of the alternative`,
   }];
 }
 
-async function watchTls(pid: number, mode: Exclude<Mode, "none">) {
-  const { programs, places, number, cursor } = await openWatch(mode === "unwatched" ? 1 : pid);
+async function watchTls(pid: number, perSecond: number, mode: Exclude<Mode, "none">) {
+  const { programs, places, number, cursor } = await openWatch(mode === "unwatched" ? 1 : pid, perSecond);
   places.setTls(number, true);
   const tls = new TlsMonitor(programs.tls!, silentLogger);
   const links = mode === "naive" ? await attachNaively(programs.tls!) : [];
@@ -129,20 +111,4 @@ async function attachNaively({ enter, atReturn }: TlsPrograms) {
   ];
   file.close();
   return links;
-}
-
-async function runWrk(): Promise<number> {
-  const args = [
-    "-c",
-    "0",
-    "wrk",
-    "-t1",
-    `-c${connections}`,
-    `-d${runSeconds}s`,
-    `https://127.0.0.1:${port}/`,
-  ];
-  const { stdout } = await new Deno.Command("taskset", { args }).output();
-  const requests = /(\d+) requests in/.exec(new TextDecoder().decode(stdout))?.[1];
-  if (requests === undefined) throw new Error("Cannot read what wrk says");
-  return Number(requests);
 }
