@@ -48,6 +48,15 @@ static __always_inline void write_pending(struct seq_file *seq,
     pending_room--;
 }
 
+/* Returns false where a reading pauses: the kernel then shows the same file again when it goes on.
+ */
+static __always_inline bool may_visit(void) {
+  if (pending_files == 0)
+    return false;
+  pending_files--;
+  return true;
+}
+
 /*
  * Write the requests in flight on the sockets that a process holds, with those it does not watch
  * left out; one that was closed meanwhile is gone with its fd.
@@ -64,6 +73,8 @@ int pending_of_sockets(struct bpf_iter__task_file *context) {
 
   if (!file)
     return 0;
+  if (!may_visit())
+    return 1;
   socket = bpf_sock_from_file(file);
   if (!socket || !socket->sk)
     return 0;
@@ -81,6 +92,8 @@ int pending_of_inodes(struct bpf_iter__task_file *context) {
 
   if (!file)
     return 0;
+  if (!may_visit())
+    return 1;
   key = file->f_inode->i_ino;
   connection = bpf_map_lookup_elem(&sockets_by_inode, &key);
   /* Inodes of other file systems have such numbers too. */

@@ -9,6 +9,8 @@
 
 /* Raised by user space whenever counters of a URI filter are given away. */
 __u32 filter_generation = 0;
+/* Files that readings of an iterator may still visit before they pause. */
+__u32 pending_files = 0;
 /* Most records that one reading of an iterator may still write. */
 __u32 pending_room = 0;
 

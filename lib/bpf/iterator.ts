@@ -30,18 +30,32 @@ export class BpfIterator {
    * @throws {BpfError} when the kernel refuses, or ENOMEM beyond the limit.
    */
   read(): Uint8Array<ArrayBuffer> {
+    const reading = this.readInTurns();
+    for (;;) {
+      const { done, value } = reading.next();
+      if (done) return value;
+    }
+  }
+
+  /**
+   * Does the same, and yields wherever the program paused by returning 1; the kernel shows it the same object again when the
+   * reading goes on. End one that is not to go on with `return()`.
+   *
+   * @throws {BpfError} as `read` does.
+   */
+  *readInTurns(): Generator<void, Uint8Array<ArrayBuffer>> {
     const fd = this.#link.libbpf.symbols.bpf_iter_create(this.#link.fd);
     if (fd < 0) throw new BpfError("create an iterator", fd);
     try {
       // Reading may have replaced the buffer.
-      const bytes = this.#readAll(fd);
+      const bytes = yield* this.#readAll(fd);
       return this.#buffer.subarray(0, bytes);
     } finally {
       libc().close(fd);
     }
   }
 
-  #readAll(fd: number): number {
+  *#readAll(fd: number): Generator<void, number> {
     let bytes = 0;
     for (;;) {
       if (this.#buffer.length - bytes < LEAST_ROOM_BYTES) this.#grow(bytes);
@@ -49,7 +63,8 @@ export class BpfIterator {
       if (got === 0n) return bytes;
       if (got < 0n) {
         const reason = errno();
-        if (reason !== EINTR && reason !== EAGAIN) throw new BpfError("read an iterator", reason);
+        if (reason === EAGAIN) yield;
+        else if (reason !== EINTR) throw new BpfError("read an iterator", reason);
         continue;
       }
       bytes += Number(got);

@@ -102,7 +102,20 @@ export class HttpCounter implements AsyncDisposable {
 
   /** Requests in flight on a process's sockets. */
   pending(pid: number): readonly PendingRequest[] {
-    return this.#pending.read(pid, true).get(this.number) ?? [];
+    return this.timePending(pid).requests;
+  }
+
+  /** The same, with how long each turn of the event loop took that it had to be read in. */
+  timePending(pid: number): { requests: readonly PendingRequest[]; turnsMs: number[] } {
+    const turnsMs: number[] = [];
+    this.#pending.beginTurn();
+    const reading = this.#pending.read(pid, true);
+    for (;;) {
+      const startMs = performance.now();
+      const { done, value } = reading.next();
+      turnsMs.push(performance.now() - startMs);
+      if (done) return { requests: value?.get(this.number) ?? [], turnsMs };
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

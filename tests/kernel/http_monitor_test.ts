@@ -208,18 +208,37 @@ Deno.test("HttpMonitor says of which processes it cannot see the requests in fli
       follow(sleepers.slice(0, 256), plain);
       assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
       monitor.readAllPending();
+      // So many are read in several turns of the event loop.
+      await sleep(300);
       follow(sleepers.slice(0, 7), hung);
       follow(sleepers.slice(256), hung);
       const refused = () =>
         sleepers.filter(({ pid }) => monitor.pendingFault(`boot-${pid}`, hung[0]!.rule) !== undefined).length;
       monitor.read({ second: 1, coveredSeconds: 1, atBootNs: bootNs() });
+      await sleep(300);
       assert.equal(refused(), 0);
       follow(sleepers, hung);
       monitor.read({ second: 2, coveredSeconds: 1, atBootNs: bootNs() });
+      await waitFor(() => refused() === 7 ? true : undefined, 5);
       assert.equal(refused(), 7);
       const faults = sleepers.map(({ pid }) => monitor.pendingFault(`boot-${pid}`, hung[0]!.rule));
       assert.match(faults.find((fault) => fault !== undefined)!, /of 256 processes on this host already/);
-      for (const { pid } of sleepers) monitor.leave(`boot-${pid}`);
+      // Of one that no rule judges it is told, not shown as none.
+      await using server = await startPython("thread");
+      monitor.follow(makeLive(server.pid), plain);
+      using client = await RawConnection.open(server.port);
+      await client.get("/");
+      const isUnread = async () => {
+        takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() });
+        await sleep(300);
+        await client.get("/");
+        return takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })[0]!.processes[0]!
+          .inFlightUnread;
+      };
+      assert.equal(await isUnread(), true);
+      for (const { pid } of sleepers.slice(0, 9)) monitor.leave(`boot-${pid}`);
+      assert.equal(await isUnread(), false);
+      for (const { pid } of [...sleepers, server]) monitor.leave(`boot-${pid}`);
       await monitor.close();
     } finally {
       for (const child of sleepers) child.kill("SIGKILL");

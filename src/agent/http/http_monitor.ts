@@ -4,14 +4,14 @@ import type { Rule } from "../../model/policy.ts";
 import type { LiveProcess } from "../discovery.ts";
 import type { Window } from "../window.ts";
 import type { SeriesWindow } from "../window_set.ts";
+import type { FollowedProcess } from "./followed_process.ts";
 import { HttpPlaces } from "./http_places.ts";
 import { HttpProcess, type HttpSlot } from "./http_process.ts";
 import type { HttpPrograms } from "./http_programs.ts";
 import { readSample } from "./http_sample.ts";
-import { type PendingRequest, PendingRequests } from "./pending_requests.ts";
+import { PendingReader } from "./pending_reader.ts";
 import { samplesPerSecond } from "./sample_shift.ts";
 import { UriFilters } from "./uri_filters.ts";
-import { readPendingSessions } from "../tls/pending_sessions.ts";
 import { TlsMonitor } from "../tls/tls_monitor.ts";
 
 const leastSamples = 16;
@@ -22,20 +22,12 @@ const unknownMatches =
 /** Time of a tick for matching samples with regular expressions. */
 const matchBudgetMs = 10;
 
-/** A process and what is counted of it. */
-export interface FollowedProcess {
-  readonly live: LiveProcess;
-  readonly http: HttpProcess;
-  /** Requests in flight when they were last read. */
-  pending: readonly PendingRequest[];
-}
-
 /** The kernel's side while it is loaded. */
 interface Loaded {
   readonly programs: HttpPrograms;
   readonly places: HttpPlaces;
   readonly filters: UriFilters;
-  readonly pending: PendingRequests;
+  readonly pending: PendingReader;
   /** Undefined where the kernel cannot. */
   readonly tls: TlsMonitor | undefined;
 }
@@ -64,6 +56,7 @@ export class HttpMonitor {
   readonly #byNumber = new Map<number, FollowedProcess>();
   #loaded: Loaded | undefined;
   #transition: Promise<void> | undefined;
+  #slotBootNs = 0;
   #problem: string | undefined;
   #refused = new Map<string, string>();
   #closed = false;
@@ -101,6 +94,7 @@ export class HttpMonitor {
     this.#refused.delete(processId);
     const followed = this.#followed.get(processId);
     if (followed !== undefined && this.#loaded !== undefined) {
+      followed.left = true;
       this.#followed.delete(processId);
       this.#byNumber.delete(followed.http.number);
       this.#loaded.programs.unwatch(followed.live.row.tgid);
@@ -145,21 +139,23 @@ export class HttpMonitor {
     if (this.#loaded === undefined || slot.coveredSeconds <= 0) return;
     this.#loaded.tls?.tick(slot.second);
     this.#takeSamples(this.#loaded);
-    this.#readPending(this.#loaded, ({ http }) => http.judgesPending);
+    this.#loaded.pending.begin([...this.#followed.values()].filter(({ http }) => http.judgesPending));
     let active = 0;
     for (const { http, pending } of this.#followed.values()) {
-      http.read(slot, pending);
+      // One that was read in an earlier second says nothing of this one.
+      http.read(slot, pending !== undefined && pending.atBootNs > this.#slotBootNs ? pending : undefined);
       if (http.requests > 0) active++;
     }
+    this.#slotBootNs = slot.atBootNs;
     const budget = Math.max(leastSamples, samplesPerSecond / Math.max(1, active));
     for (const { http } of this.#followed.values()) {
       http.limitSamples(http.requests / slot.coveredSeconds, budget);
     }
   }
 
-  /** Reads the requests in flight of all processes now, for a report. */
+  /** Reads the requests in flight of all processes, for a report; those with many open files are not done when it returns. */
   readAllPending(): void {
-    if (this.#loaded !== undefined) this.#readPending(this.#loaded, () => true);
+    this.#loaded?.pending.begin([...this.#followed.values()]);
   }
 
   /** Tries again what this host could not do. */
@@ -186,28 +182,6 @@ export class HttpMonitor {
     });
   }
 
-  #readPending({ pending, programs }: Loaded, wanted: (process: FollowedProcess) => boolean): void {
-    const all = [...this.#followed.values()].filter(wanted);
-    for (const process of all) process.pending = [];
-    for (const { live, http } of all) {
-      // A child that is younger may hold what its parent began to handle.
-      for (const [number, list] of pending.read(live.process.pid, http.judgesPending)) {
-        const owner = this.#byNumber.get(number);
-        if (owner !== undefined) owner.pending = [...owner.pending, ...list];
-      }
-    }
-    const tgids = new Set(
-      all.filter(({ live }) => this.#wanted.get(live.process.id)?.tls).map(({ live }) => live.row.tgid),
-    );
-    if (programs.tls === undefined || tgids.size === 0) return;
-    for (
-      const { number, request } of readPendingSessions(programs.tls.sessions, tgids, programs.generation)
-    ) {
-      const owner = this.#byNumber.get(number);
-      if (owner !== undefined) owner.pending = [...owner.pending, request];
-    }
-  }
-
   #apply(id: string): void {
     const wanted = this.#wanted.get(id);
     if (wanted === undefined || this.#loaded === undefined) return;
@@ -230,10 +204,11 @@ export class HttpMonitor {
         this.#refused.set(id, tooManyChildren);
         return;
       }
-      followed = { live: wanted.live, http, pending: [] };
+      followed = { live: wanted.live, http, tls: wanted.tls, pending: undefined, left: false };
       this.#followed.set(id, followed);
       this.#byNumber.set(number, followed);
     } else followed.http.setSeries(wanted.series);
+    followed.tls = wanted.tls;
     places.setTls(followed.http.number, wanted.tls);
     if (wanted.tls) tls?.follow(id, wanted.live.process.pid);
     else tls?.leave(id);
@@ -257,7 +232,7 @@ export class HttpMonitor {
         programs,
         places: new HttpPlaces(programs),
         filters: new UriFilters(programs.object.map("uris")),
-        pending: new PendingRequests(programs),
+        pending: new PendingReader(programs),
         tls: programs.tls && new TlsMonitor(programs.tls, logger),
       };
       for (const id of this.#wanted.keys()) this.#apply(id);

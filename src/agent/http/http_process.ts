@@ -6,7 +6,7 @@ import { type HttpPlaces, type Role, roleNumbers } from "./http_places.ts";
 import { HttpRole } from "./http_role.ts";
 import type { HttpSample } from "./http_sample.ts";
 import { httpValue } from "./http_value.ts";
-import type { PendingRequest } from "./pending_requests.ts";
+import type { PendingReading } from "./pending_requests.ts";
 import { RegexMatches } from "./regex_matches.ts";
 import { sampleShift } from "./sample_shift.ts";
 import type { UriFilters } from "./uri_filters.ts";
@@ -80,7 +80,7 @@ export class HttpProcess {
   }
 
   /** Reads all counters and fills the slot of every series. */
-  read(slot: HttpSlot, pending: readonly PendingRequest[]): void {
+  read(slot: HttpSlot, pending: PendingReading | undefined): void {
     const { lostSamples } = this.#places.counts(this.number);
     const lost = lostSamples - this.#lostSamples >>> 0;
     this.#lostSamples = lostSamples;
@@ -148,7 +148,7 @@ export class HttpProcess {
     return undefined;
   }
 
-  #fill(series: SeriesWindow, slot: HttpSlot, pending: readonly PendingRequest[]): void {
+  #fill(series: SeriesWindow, slot: HttpSlot, pending: PendingReading | undefined): void {
     const { second, coveredSeconds } = slot;
     const { rule, window } = series;
     const key = uriKey(series);
@@ -185,16 +185,20 @@ function uriKey({ rule, uri }: SeriesWindow): string | undefined {
   return `${rule.role} ${"paths" in rule.uri ? "path" : "prefix"} ${uri}`;
 }
 
-/** Ages of the requests in flight that a series is about. What an expression matches is not known before a request ends. */
+/**
+ * Ages of the requests in flight that a series is about, when they were read. What an expression matches is not known before
+ * a request ends.
+ */
 function agesOf(
   { rule }: SeriesWindow,
-  pending: readonly PendingRequest[],
+  pending: PendingReading | undefined,
   counters: FilterCounters | undefined,
   atBootNs: number,
 ): number[] {
-  if (rule.uri !== undefined && counters === undefined) return [];
-  return pending
+  if (pending === undefined || rule.uri !== undefined && counters === undefined) return [];
+  const readBootNs = Math.min(atBootNs, pending.atBootNs);
+  return pending.requests
     .filter((one) => one.role === roleNumbers[rule.role])
     .filter((one) => counters === undefined || one.counters.includes(counters.cursor.index))
-    .map(({ startBootNs }) => atBootNs - startBootNs);
+    .map(({ startBootNs }) => readBootNs - startBootNs);
 }

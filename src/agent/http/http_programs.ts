@@ -39,6 +39,7 @@ export class HttpPrograms {
   readonly tls: (TlsPrograms & { readonly sessions: BpfMap }) | undefined;
   readonly #filter: Uint32Array<ArrayBuffer>;
   readonly #generation: Uint32Array<ArrayBuffer>;
+  readonly #pendingFiles: Uint32Array<ArrayBuffer>;
   readonly #pendingRoom: Uint32Array<ArrayBuffer>;
   readonly #watchGeneration: Uint32Array<ArrayBuffer>;
   readonly #watches: BpfMap;
@@ -53,6 +54,7 @@ export class HttpPrograms {
     this.#filter = wordsOf(object, "watch_filter");
     this.#generation = wordsOf(object, "filter_generation");
     this.#watchGeneration = wordsOf(object, "watch_generation");
+    this.#pendingFiles = wordsOf(object, "pending_files");
     this.#pendingRoom = wordsOf(object, "pending_room");
     this.#watches = object.map("watches");
     this.samples = new RingBuffer(object.map("samples"));
@@ -124,6 +126,11 @@ export class HttpPrograms {
   /** Says that counters of URI filters were given away: requests that began before are not counted in them. */
   outdateFilters(): void {
     Atomics.add(this.#generation, 0, 1);
+  }
+
+  /** Lets readings of requests in flight visit so many files before they pause. */
+  setPendingFiles(files: number): void {
+    this.#pendingFiles[0] = files;
   }
 
   /** Lets the next reading of requests in flight write so many records. */

@@ -5,10 +5,13 @@ import {
   type ProcessHttp,
 } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import { HttpPathSchema, ProcessHttpSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
-import type { FollowedProcess, HttpMonitor } from "./http_monitor.ts";
+import type { FollowedProcess } from "./followed_process.ts";
+import type { HttpMonitor } from "./http_monitor.ts";
 import { type PlaceCounts, roleNumbers } from "./http_places.ts";
 import type { HttpRole } from "./http_role.ts";
 
+/** Of a process with many open files they are not read for each record. */
+const pendingValidNs = 15e9;
 /** Of one record: 65 paths of 128 bytes that are no UTF-8 make 28 KB, and a record of 3 MiB is the most that is sent. */
 const processesOfRecord = 64;
 
@@ -53,7 +56,8 @@ function takeProcess(
   const totals = role.takeTotals();
   const [http = 0n, http2 = 0n, tls = 0n, ioUring = 0n, otherCall = 0n, unknown = 0n, tlsRead = 0n] = counts
     .connections[role.role].map(BigInt);
-  const inFlight = pending.filter((one) => one.role === roleNumbers[role.role]);
+  const isRead = pending !== undefined && atBootNs - pending.atBootNs < pendingValidNs;
+  const inFlight = isRead ? pending.requests.filter((one) => one.role === roleNumbers[role.role]) : [];
   const oldestNs = inFlight.reduce((oldest, { startBootNs }) => Math.max(oldest, atBootNs - startBootNs), 0);
   return create(ProcessHttpSchema, {
     processId: live.process.id,
@@ -62,6 +66,7 @@ function takeProcess(
     errors4xx: BigInt(totals.errors4xx),
     errors5xx: BigInt(totals.errors5xx),
     inFlight: inFlight.length,
+    inFlightUnread: !isRead,
     oldestInFlightMs: oldestNs / 1e6,
     connections: { http, http2, tls, ioUring, otherCall, unknown, tlsRead },
     paths: role.paths.take().map((path) =>

@@ -14,9 +14,17 @@ export interface PendingRequest {
   readonly counters: readonly number[];
 }
 
+/** What was in flight at one moment. */
+export interface PendingReading {
+  readonly requests: readonly PendingRequest[];
+  readonly atBootNs: number;
+}
+
 const { size, offsets } = layouts.http_pending_event;
 /** Most records of one reading. */
 const room = 4096;
+/** Visited in one turn of the event loop: 1 to 3 ms. */
+const filesOfTurn = 1024;
 
 /** A reading that took long is not repeated before so many times that: 2 % of a core. */
 const restFactor = 50;
@@ -35,8 +43,8 @@ interface OpenProcess {
  * Reads which requests are in flight in a process.
  *
  * Source: an iterator over the process's open files, so that what was closed is not listed; 1 to 3 µs a file.
- * Limits: 4,096 requests a reading, 256 processes, those that a rule judges before others; one with many open files is not
- * read every second.
+ * Limits: 4,096 requests a reading, 256 processes, those that a rule judges before others; one with many open files is read in
+ * turns of 1,024 files, and not every second.
  */
 export class PendingRequests {
   readonly #programs: HttpPrograms;
@@ -47,35 +55,46 @@ export class PendingRequests {
     this.#programs = programs;
   }
 
+  /** Lets readings go on for a turn of the event loop; they yield when it is used up. */
+  beginTurn(): void {
+    this.#programs.setPendingFiles(filesOfTurn);
+  }
+
   /**
-   * Returns the requests in flight on the sockets of a process, by the number of the process that began to handle them;
-   * none once it has ended, beyond the limit of processes, and while a costly reading is not to be repeated.
+   * Returns the requests in flight on the sockets of a process, by the number of the process that began to handle them; yields
+   * where other work has to go first. Undefined when they were not read: it has ended, there are too many processes, or a
+   * costly reading is not to be repeated yet. One reading at a time.
    *
    * @param judged Whether a rule judges them: {@linkcode PendingRequests.refusal} then says why they are not read.
    */
-  read(pid: number, judged: boolean): Map<number, PendingRequest[]> {
-    const found = new Map<number, PendingRequest[]>();
+  *read(pid: number, judged: boolean): Generator<void, Map<number, PendingRequest[]> | undefined> {
     const open = this.#open(pid, judged);
-    const startMs = performance.now();
-    if (open === undefined || startMs < open.notBeforeMs) return found;
+    let turnMs = performance.now();
+    if (open === undefined || turnMs < open.notBeforeMs) return undefined;
     open.judged = judged;
     this.#programs.setPendingRoom(room);
-    const records = readRecords(open.iterator);
-    const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
-    const seen = new Set<number>();
-    for (let at = 0; at + size <= records.length; at += size) {
-      const startBootNs = Number(view.getBigUint64(at + offsets.start_boot_ns, true));
-      // One socket under several fds.
-      if (seen.has(startBootNs)) continue;
-      seen.add(startBootNs);
-      const number = view.getUint32(at + offsets.number, true);
-      const role = view.getUint32(at + offsets.role, true);
-      const list = found.get(number);
-      const request = { startBootNs, role, counters: readCounters(view, at) };
-      if (list === undefined) found.set(number, [request]);
-      else list.push(request);
+    const found = new Map<number, PendingRequest[]>();
+    let usedMs = 0;
+    const reading = open.iterator.readInTurns();
+    try {
+      let step = reading.next();
+      for (; !step.done; step = reading.next()) {
+        usedMs += performance.now() - turnMs;
+        yield;
+        this.beginTurn();
+        turnMs = performance.now();
+      }
+      collect(step.value, found);
+    } catch (error) {
+      // No fd is left to read it by; the next second may have one.
+      if (!(error instanceof BpfError)) throw error;
+      return undefined;
+    } finally {
+      // Of one that is given up in between, the fd.
+      reading.return(new Uint8Array());
     }
-    open.notBeforeMs = startMs + restFactor * (performance.now() - startMs) - 1000;
+    usedMs += performance.now() - turnMs;
+    open.notBeforeMs = performance.now() + (restFactor - 1) * usedMs - 1000;
     return found;
   }
 
@@ -126,13 +145,21 @@ export class PendingRequests {
 const tooManyProcesses =
   `requests in flight are read of ${maxPendingProcesses} processes on this host already; let fewer processes match`;
 
-/** What the iterator wrote; nothing where there is no fd left to read it by, as before the next second's. */
-function readRecords(iterator: BpfIterator): Uint8Array<ArrayBuffer> {
-  try {
-    return iterator.read();
-  } catch (error) {
-    if (error instanceof BpfError) return new Uint8Array();
-    throw error;
+/** Adds the requests that an iterator wrote. */
+function collect(records: Uint8Array<ArrayBuffer>, found: Map<number, PendingRequest[]>): void {
+  const view = new DataView(records.buffer, records.byteOffset, records.byteLength);
+  const seen = new Set<number>();
+  for (let at = 0; at + size <= records.length; at += size) {
+    const startBootNs = Number(view.getBigUint64(at + offsets.start_boot_ns, true));
+    // One socket under several fds.
+    if (seen.has(startBootNs)) continue;
+    seen.add(startBootNs);
+    const number = view.getUint32(at + offsets.number, true);
+    const role = view.getUint32(at + offsets.role, true);
+    const list = found.get(number);
+    const request = { startBootNs, role, counters: readCounters(view, at) };
+    if (list === undefined) found.set(number, [request]);
+    else list.push(request);
   }
 }
 
