@@ -1,8 +1,15 @@
 import type { HttpSummary } from "../../gen/stakeout/v1/query_service_pb.ts";
 import { Ago } from "../components/time.tsx";
-import { formatCount, formatPercent, formatSpan, formatValue } from "../format.ts";
+import { formatCount, formatPercent, formatSpan } from "../format.ts";
 import { nowUnixMs } from "../time.ts";
-import { describeOmissions, describeUnread, errorPercent, errorWords, formatRate } from "./http_words.ts";
+import {
+  describeInFlight,
+  describeOmissions,
+  describeUnread,
+  errorPercent,
+  errorWords,
+  formatRate,
+} from "./http_words.ts";
 
 /** A record comes about every 10 s. */
 const oldMs = 40_000;
@@ -13,7 +20,7 @@ export function HttpSide({ summary }: { summary: HttpSummary }) {
   if (http === undefined) return null;
   const endUnixMs = startUnixMs + BigInt(seconds * 1000);
   const percent = errorPercent(http);
-  const unread = describeUnread(http.connections);
+  const unread = describeUnread(http.connections, http.tlsReason);
   const connections = http.connections?.http ?? 0n;
   return (
     <div class="http-figures">
@@ -44,12 +51,8 @@ export function HttpSide({ summary }: { summary: HttpSummary }) {
         <div>
           <dt>In flight</dt>
           <dd class="number">
-            {formatCount(http.inFlight)}
-            <span class="sub">
-              {http.inFlight === 0
-                ? "nothing waits for an answer"
-                : `oldest for ${formatValue("http_avg_response_time", http.oldestInFlightMs)}`}
-            </span>
+            {http.inFlightUnread ? <span class="muted">not read</span> : formatCount(http.inFlight)}
+            <span class="sub">{describeInFlight(http)}</span>
           </dd>
         </div>
         <div>

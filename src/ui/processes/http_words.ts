@@ -1,5 +1,5 @@
 import type { HttpConnections, HttpPath, ProcessHttp } from "../../gen/stakeout/v1/agent_service_pb.ts";
-import { formatCount, formatPercent } from "../format.ts";
+import { formatCount, formatPercent, formatValue, showInvisible } from "../format.ts";
 
 /** Why connections of a process can't be read: in words, with how many, most first. */
 export interface UnreadConnections {
@@ -8,12 +8,19 @@ export interface UnreadConnections {
   readonly reasons: readonly string[];
 }
 
-/** What can't be read of a process's connections; undefined when all can. */
-export function describeUnread(connections: HttpConnections | undefined): UnreadConnections | undefined {
+/**
+ * What can't be read of a process's connections; undefined when all can.
+ *
+ * @param tlsReason Why its encrypted ones are not, as the agent says; `""` when it says nothing.
+ */
+export function describeUnread(
+  connections: HttpConnections | undefined,
+  tlsReason: string,
+): UnreadConnections | undefined {
   if (connections === undefined) return undefined;
   const { http, http2, tls, ioUring, otherCall, unknown } = connections;
   const reasons = ([
-    [tls, "are encrypted and no probe gives the plain text: a policy with “tls: true” allows one"],
+    [tls, `are encrypted${tlsReason === "" ? "" : `: ${showInvisible(tlsReason)}`}`],
     [http2, "speak HTTP/2, of which only HTTP/1 is read so far"],
     [ioUring, "go through io_uring, where the kernel does not tell where the bytes are"],
     [otherCall, "use 32-bit system calls, sendmmsg or recvmmsg, which are not read"],
@@ -28,6 +35,13 @@ export function describeUnread(connections: HttpConnections | undefined): Unread
     }) can't be read`,
     reasons: reasons.map(([count, why]) => `${formatCount(count)} ${why}`),
   };
+}
+
+/** What there is to say of a process's requests in flight beside their number. */
+export function describeInFlight({ inFlight, inFlightUnread, oldestInFlightMs }: ProcessHttp): string {
+  if (inFlightUnread) return "they are read of 256 processes a host, those that a rule judges first";
+  if (inFlight === 0) return "nothing waits for an answer";
+  return `oldest for ${formatValue("http_avg_response_time", oldestInFlightMs)}`;
 }
 
 /** What the counts of requests and paths leave out, a sentence each. */

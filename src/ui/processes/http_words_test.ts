@@ -2,7 +2,14 @@
 import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { HttpConnectionsSchema, ProcessHttpSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
-import { describeOmissions, describeUnread, errorPercent, errorWords, formatRate } from "./http_words.ts";
+import {
+  describeInFlight,
+  describeOmissions,
+  describeUnread,
+  errorPercent,
+  errorWords,
+  formatRate,
+} from "./http_words.ts";
 
 Deno.test("describeUnread() says how many connections can't be read, and each reason once, most first", () => {
   const connections = create(HttpConnectionsSchema, {
@@ -14,10 +21,10 @@ Deno.test("describeUnread() says how many connections can't be read, and each re
     unknown: 4n,
     tlsRead: 7n,
   });
-  const unread = describeUnread(connections);
+  const unread = describeUnread(connections, "it uses Go's crypto/tls");
   assert.equal(unread?.summary, "40 % of this process's connections (40 of 100) can't be read");
   assert.deepEqual(unread?.reasons.map((reason) => reason.split(" ").slice(0, 4).join(" ")), [
-    "23 are encrypted and",
+    "23 are encrypted: it",
     "10 speak HTTP/2, of",
     "4 carry something else",
     "2 use 32-bit system",
@@ -26,8 +33,8 @@ Deno.test("describeUnread() says how many connections can't be read, and each re
 });
 
 Deno.test("describeUnread() is silent when every connection is read or none is known", () => {
-  assert.equal(describeUnread(undefined), undefined);
-  assert.equal(describeUnread(create(HttpConnectionsSchema, { http: 23n, tlsRead: 23n })), undefined);
+  assert.equal(describeUnread(undefined, ""), undefined);
+  assert.equal(describeUnread(create(HttpConnectionsSchema, { http: 23n, tlsRead: 23n }), ""), undefined);
 });
 
 Deno.test("describeOmissions() tells what paths leave out and nothing where all was looked at", () => {
@@ -52,4 +59,12 @@ Deno.test("formatRate() never shows something as nothing", () => {
     "2.3 /s",
     "12,346 /s",
   ]);
+});
+
+Deno.test("describeInFlight() tells the oldest request, that there is none, or that they are not read", () => {
+  const words = (fields: { inFlight?: number; inFlightUnread?: boolean; oldestInFlightMs?: number }) =>
+    describeInFlight(create(ProcessHttpSchema, fields));
+  assert.equal(words({ inFlight: 2, oldestInFlightMs: 1500 }), "oldest for 1.5 s");
+  assert.equal(words({}), "nothing waits for an answer");
+  assert.match(words({ inFlightUnread: true }), /of 256 processes a host/);
 });
