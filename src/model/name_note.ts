@@ -2,7 +2,7 @@
 export interface NameNoteWords {
   /** A sentence without its full stop. */
   readonly what: string;
-  /** How it goes on after "what: "; "" when there is nothing to do. */
+  /** How it goes on after "what; "; "" when there is nothing to do. */
   readonly fix: string;
   /** What to type for it; "" when nothing. */
   readonly command: string;
@@ -33,14 +33,14 @@ export function describeNameNote(
       };
     case "JAVA_MAP_OLD":
       return {
-        what: `Some Java methods have no names: they were compiled after the JVM wrote its map, ${mapWritten}`,
-        fix: "have it written again with",
+        what: `Some Java methods have no names: the JVM compiled them after it wrote its map (${mapWritten})`,
+        fix: "have it write a new one with",
         command: `jcmd ${pid} Compiler.perfmap`,
       };
     case "JAVA_STACKS_CUT":
       return {
-        what: "Stacks of Java methods end early, for compiled code keeps no frame pointers",
-        fix: "its command line does not have the flag; start it with",
+        what: "Stacks of Java methods end early, and the JVM's command line does not have it keep frame pointers",
+        fix: "start it with",
         command: "java -XX:+PreserveFramePointer",
       };
     case "MAP_REFUSED":
@@ -62,5 +62,5 @@ export function describeNameNote(
 
 /** A note as one line of plain text. */
 export function formatNameNote({ what, fix, command }: NameNoteWords): string {
-  return fix === "" ? what : `${what}: ${fix} ${command}`;
+  return fix === "" ? what : `${what}; ${fix} ${command}`;
 }

@@ -78,7 +78,10 @@ export function TopTable({ tree, unit, colors, matches, focused, onFocus }: {
                       <Name text={symbol.name} />
                     </button>
                     <span class="top-module muted medium" title={symbol.place || symbol.module}>
-                      <Name text={baseName(symbol.place || symbol.module)} empty=" " />
+                      <Name
+                        text={symbol.name === symbol.module ? "" : baseName(symbol.place || symbol.module)}
+                        empty=" "
+                      />
                     </span>
                   </span>
                 </td>

@@ -18,7 +18,7 @@ export function NameNotes({ task, profile }: { task: Task; profile: Profile }) {
             {words.what}
             {words.fix === "" ? "." : (
               <>
-                : {words.fix} <code>{words.command}</code>
+                ; {words.fix} <code>{words.command}</code>
               </>
             )}
           </p>
