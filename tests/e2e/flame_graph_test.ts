@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { sampleTask, sampleTaskId } from "../../src/backend/sample_records.ts";
-import { FrameKind } from "../../src/gen/stakeout/v1/profile_pb.ts";
+import { FrameKind, NameNoteKind } from "../../src/gen/stakeout/v1/profile_pb.ts";
 import { ProfileKind, TaskState } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { openPage } from "../support/browser.ts";
 import { type RecordBody, startFedBackend } from "../support/fed_backend.ts";
@@ -182,3 +182,36 @@ function timeUntilPainted(button: any): Promise<number> {
     requestAnimationFrame(() => requestAnimationFrame(() => resolve(performance.now() - started)))
   );
 }
+
+Deno.test("frames of a runtime are hidden until they are asked for, and missing names are told with their command", async () => {
+  await using backend = await startFedBackend();
+  const profile = chunk(["entry;serve;call;price", "entry;serve"], [[0, 0, 0, 60], [1, 0, 1, 40]]);
+  const value = profile.value as { frames: Record<string, unknown>[]; nameNotes?: unknown };
+  const [entry, serve, call, price] = value.frames;
+  Object.assign(entry!, { runtime: true });
+  Object.assign(call!, { runtime: true });
+  Object.assign(serve!, { kind: FrameKind.INTERPRETED });
+  Object.assign(price!, { kind: FrameKind.JIT });
+  value.nameNotes = [{ processId: "p-0", kind: NameNoteKind.NODE_INTERPRETED_MISSING }];
+  await backend.report(done, profile);
+  await using browser = await openPage();
+  const { page, faults } = browser;
+  await backend.open(page, `/tasks/${sampleTaskId}`);
+  const rows = page.locator("table.top-table tbody tr");
+  await rows.nth(1).waitFor();
+  assert.deepEqual(await rows.locator("button").allInnerTexts(), ["price", "serve"]);
+  assert.match(await page.locator(".flame-legend").innerText(), /^\s*JIT\s*interpreted\s*$/);
+  await page.getByText("functions that V8 interprets have no names").waitFor();
+  await page.getByText("node --perf-basic-prof --interpreted-frames-native-stack").waitFor();
+  const folded = page.getByRole("link", { name: "Folded" });
+  assert.doesNotMatch((await folded.getAttribute("href"))!, /runtime/);
+
+  await page.getByRole("button", { name: "Show runtime frames" }).click();
+  await rows.nth(3).waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), folded.click()]);
+  assert.equal(await Deno.readTextFile(await download.path()), "entry;serve;call;price 60\nentry;serve 40\n");
+  await page.getByRole("button", { name: "Hide runtime frames" }).click();
+  const [other] = await Promise.all([page.waitForEvent("download"), folded.click()]);
+  assert.equal(await Deno.readTextFile(await other.path()), "serve;price 60\nserve 40\n");
+  assert.deepEqual(faults, []);
+});
