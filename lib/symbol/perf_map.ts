@@ -31,8 +31,8 @@ export class PerfMap {
   #starts = new Float64Array(256);
   #ends = new Float64Array(256);
   #names: string[] = [];
-  /** Indexes by start, then age; undefined until the next lookup after new lines. */
-  #order: Uint32Array | undefined;
+  /** Indexes by start, then age; of those lines that there were at the last lookup. */
+  #order = new Uint32Array(0);
   #reach = new Float64Array(0);
 
   constructor(source: ByteSource) {
@@ -70,7 +70,8 @@ export class PerfMap {
 
   /** Name of the newest code at an address. */
   find(address: number): string | undefined {
-    const order = this.#order ??= this.#sort();
+    if (this.#order.length < this.#count) this.#sortNew();
+    const order = this.#order;
     let low = 0;
     let high = order.length;
     while (low < high) {
@@ -100,7 +101,6 @@ export class PerfMap {
     this.#ends[this.#count] = start.value + size.value;
     this.#names.push(decoder.decode(bytes.subarray(nameStart, Math.min(to, nameStart + maxNameBytes))));
     this.#count++;
-    this.#order = undefined;
   }
 
   #grow(): void {
@@ -112,17 +112,24 @@ export class PerfMap {
     this.#ends = ends;
   }
 
-  #sort(): Uint32Array {
+  /** Puts new lines among the others. Only they are sorted: a map grows all the time while it is looked up. */
+  #sortNew(): void {
     const starts = this.#starts;
-    const order = Uint32Array.from({ length: this.#count }, (_, index) => index);
-    order.sort((left, right) => starts[left]! - starts[right]! || left - right);
+    const old = this.#order;
+    const fresh = Uint32Array.from({ length: this.#count - old.length }, (_, index) => old.length + index);
+    fresh.sort((left, right) => starts[left]! - starts[right]! || left - right);
+    const order = new Uint32Array(this.#count);
     this.#reach = new Float64Array(this.#count);
     let reach = 0;
-    for (let position = 0; position < order.length; position++) {
-      reach = Math.max(reach, this.#ends[order[position]!]!);
+    for (let position = 0, oldAt = 0, freshAt = 0; position < order.length; position++) {
+      const takeOld = oldAt < old.length &&
+        (freshAt === fresh.length || starts[old[oldAt]!]! <= starts[fresh[freshAt]!]!);
+      const index = takeOld ? old[oldAt++]! : fresh[freshAt++]!;
+      order[position] = index;
+      reach = Math.max(reach, this.#ends[index]!);
       this.#reach[position] = reach;
     }
-    return order;
+    this.#order = order;
   }
 }
 

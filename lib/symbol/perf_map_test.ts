@@ -10,14 +10,20 @@ function readMap(text: string): PerfMap {
   return map;
 }
 
-Deno.test("PerfMap.find() gives the newest entry when entries overlap", () => {
+Deno.test("PerfMap.find() gives the newest entry when entries overlap, however often it looks while the map grows", () => {
   const entries = fc.array(fc.record({ start: fc.nat(500), size: fc.integer({ min: 1, max: 100 }) }), {
     maxLength: 80,
   });
   fc.assert(fc.property(entries, (list) => {
-    const map = readMap(
-      list.map(({ start, size }, index) => `${start.toString(16)} ${size.toString(16)} f${index}\n`).join(""),
+    const lines = list.map(({ start, size }, index) =>
+      `${start.toString(16)} ${size.toString(16)} f${index}\n`
     );
+    const bytes = new TextEncoder().encode(lines.join(""));
+    const map = new PerfMap(new MemorySource(bytes));
+    for (const share of [0.3, 0.6, 1]) {
+      map.readNew(Math.floor(bytes.length * share));
+      map.find(250);
+    }
     for (let address = 0; address < 620; address++) {
       const newest = list.findLastIndex(({ start, size }) => start <= address && address < start + size);
       assert.equal(map.find(address), newest < 0 ? undefined : `f${newest}`);
@@ -51,4 +57,24 @@ Deno.test("PerfMap stops at 1,000,000 lines", () => {
   map.find(1);
   map.find(2);
   assert.ok(performance.now() - start < 2000);
+});
+
+Deno.test("PerfMap takes lines in while it is looked up, without sorting those that it has", () => {
+  const bytes = new TextEncoder().encode(
+    Array.from(
+      { length: 300_000 },
+      (_, index) => `${(0x7f0000000000 + (index * 7919) % 300_000 * 64).toString(16)} 40 f${index}\n`,
+    )
+      .join(""),
+  );
+  const map = new PerfMap(new MemorySource(bytes));
+  map.readNew(bytes.length - 3000);
+  map.find(0);
+  const start = performance.now();
+  for (let left = 2900; left >= 0; left -= 100) {
+    map.readNew(bytes.length - left);
+    map.find(0x7f0000000000);
+  }
+  for (let lookup = 0; lookup < 100_000; lookup++) map.find(0x7f0000000000 + lookup * 192);
+  assert.ok(performance.now() - start < 2000, `${performance.now() - start} ms`);
 });

@@ -54,6 +54,11 @@ Deno.test("markRuntimeFrames() leaves JavaScript, the library and native code of
       "js make;node Builtins_CEntry;node v8::internal::Runtime_AllocateInYoungGeneration(int);node v8::internal::Heap::CollectGarbage(int);node v8::internal::Scavenger::Process()",
       "make;v8::internal::Runtime_AllocateInYoungGeneration(int);v8::internal::Heap::CollectGarbage(int)",
     ],
+    [
+      "js serve;node Builtins_ArrayMap;js each;node v8::internal::Builtin_ArrayConcat(int)",
+      "serve;Array.prototype.map;each;Array.prototype.concat",
+    ],
+    ["js serve;node Builtins_MathSin", "serve;Math.sin"],
     // A builtin without a frame of its own hides its caller.
     ["node Builtins_StringFromCodePointAt", "StringFromCodePointAt"],
     ["node Builtins_ArrayPrototypeSort;node Builtins_MergeAt", "Array.prototype.sort"],

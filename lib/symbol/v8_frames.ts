@@ -8,6 +8,9 @@ const anyBuiltin = /^(?:Builtins_(\w+)$|v8::internal::Builtin_(\w+)\()/;
 /** What the standard library of JavaScript offers, by V8's names: ArrayPrototypeSort, ArrayMap, MathSin. */
 const library =
   /^(\w+Prototype[A-Z]\w*|(Array|ArrayBuffer|Atomics|BigInt|Date|Global|Json|Map|Math|Number|Object|Set|Symbol|TypedArray)[A-Z][A-Za-z0-9]*|Promise(All|Any|Race)\w*|String(FromCharCode|Raw))$/;
+/** Those that V8 names without "Prototype". */
+const arrayMethod =
+  /^(Array)(?=Concat|Every|Filter|ForEach|Includes|IndexOf|Map|Reduce|Shift|Some|Unshift)([A-Z])(\w*)$/;
 /** Of these names, what only carries a call over. */
 const carriers = /^(Function|Generator|AsyncGenerator)Prototype(Apply|Bind|Call|Next|Return|Throw)$/;
 /** How C++ of V8 begins that only carries a call over. */
@@ -39,7 +42,7 @@ export function nameBuiltin(name: string): string {
   const match = anyBuiltin.exec(name);
   const own = match?.[1] ?? match?.[2];
   if (own === undefined) return name;
-  const method = /^(\w+?)Prototype([A-Z])(\w*)$/.exec(own);
+  const method = /^(\w+?)Prototype([A-Z])(\w*)$/.exec(own) ?? arrayMethod.exec(own);
   if (method !== null) return `${method[1]}.prototype.${method[2]!.toLowerCase()}${method[3]}`;
   const member = /^(Json|Math|Object|Reflect)([A-Z])(\w*)$/.exec(own);
   if (member === null) return own;
