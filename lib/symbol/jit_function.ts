@@ -13,7 +13,7 @@ export interface JitFunction {
 }
 
 /** V8 writes how a function came to be, how it is run now, and its name. */
-const scriptEntry = /^(?:JS|LazyCompile|Function|Eval|Script):([~*^+']?)(.*)$/s;
+const scriptEntry = /^(?:JS|LazyCompile|Function|Eval|Script):([~*^+]?)'?(.*)$/s;
 const interpretedMark = "~";
 const builtinEntry = /^(Builtin|BytecodeHandler|RegExp):(.*)$/s;
 /** What begins a path, where a function's name holds blanks, too: "get size /srv/a b.js:1:2". */

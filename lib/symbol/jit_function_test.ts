@@ -14,6 +14,7 @@ Deno.test("readJitFunction() reads what Node 18 and 20 write of functions", () =
     ["LazyCompile:*handler /srv/app.js:21", "jit handler @ /srv/app.js:21"],
     ["Function:^mix /srv/app.js:3", "jit mix @ /srv/app.js:3"],
     ["JS:~sortNumbers /srv/app.js:8:21", "interpreted sortNumbers @ /srv/app.js:8"],
+    ["JS:*'special /srv/app.js:3:1", "jit special @ /srv/app.js:3"],
     ["JS:+maglev file:///srv/app.mjs:8:21", "jit maglev @ file:///srv/app.mjs:8"],
     ["JS:^ /srv/a b/app.js:11:13", "jit (anonymous) app.js:11 @ /srv/a b/app.js:11"],
     ["JS:*get size /srv/a b/app.js:1:2", "jit get size @ /srv/a b/app.js:1"],

@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
 import { silentLogger } from "../../lib/log.ts";
-import { ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
+import { NameNoteKind, ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
 import { ProfileKind, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { TaskFolders } from "./task_folders.ts";
 
@@ -39,6 +39,7 @@ function chunk(taskId: string, second: number) {
     },
     ...{ threads: [{ tid: 4711, name: "shop" }], sampleStacks: [0], sampleThreads: [0], sampleSeconds: [0] },
     sampleWeights: [23n],
+    nameNotes: [{ processId: "p", kind: NameNoteKind.JAVA_MAP_MISSING }],
   });
 }
 
@@ -59,6 +60,8 @@ Deno.test("TaskFolders writes task.json when a task starts and its profile besid
     assert.equal((await Deno.readTextFile(`${path}/profile.folded`)).trim(), "main;hot 23");
     const record = JSON.parse(await Deno.readTextFile(`${path}/task.json`));
     assert.deepEqual([record.pid, record.service, record.state], [4711, "shop", "done"]);
+    assert.equal(record.notes.length, 1);
+    assert.match(record.notes[0], /^Names of Java methods are missing; .* jcmd 4711 Compiler\.perfmap$/);
   } finally {
     await Deno.remove(folder, { recursive: true });
   }

@@ -16,13 +16,13 @@ export function describeNameNote(
     case "NODE_MAP_MISSING":
       return {
         what: "Names of JavaScript functions are missing",
-        fix: "start node with",
+        fix: "start it with",
         command: "node --perf-basic-prof --interpreted-frames-native-stack",
       };
     case "NODE_INTERPRETED_MISSING":
       return {
         what: "JavaScript functions that V8 interprets have no names, those that it compiled have",
-        fix: "start node with",
+        fix: "start it with",
         command: "node --perf-basic-prof --interpreted-frames-native-stack",
       };
     case "JAVA_MAP_MISSING":
@@ -39,7 +39,8 @@ export function describeNameNote(
       };
     case "JAVA_STACKS_CUT":
       return {
-        what: "Stacks of Java methods end early, and the JVM's command line does not have it keep frame pointers",
+        what:
+          "Stacks of Java methods end early, and the JVM's command line does not have it keep frame pointers",
         fix: "start it with",
         command: "java -XX:+PreserveFramePointer",
       };
@@ -51,7 +52,8 @@ export function describeNameNote(
       };
     case "MAP_CUT":
       return {
-        what: `The perf map of process ${pid} is over 32 MiB or 1,000,000 lines: its newest functions have no names`,
+        what:
+          `The perf map of process ${pid} is over 32 MiB or 1,000,000 lines: its newest functions have no names`,
         fix: "",
         command: "",
       };

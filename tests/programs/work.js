@@ -3,7 +3,9 @@
 
 function mixNumbers(seed) {
   let mixed = seed | 0;
-  for (let round = 0; round < 400_000; round++) mixed = (Math.imul(mixed ^ (mixed >>> 15), 2246822519) + round) | 0;
+  for (let round = 0; round < 400_000; round++) {
+    mixed = (Math.imul(mixed ^ (mixed >>> 15), 2246822519) + round) | 0;
+  }
   return mixed;
 }
 
@@ -22,7 +24,9 @@ class Text {
 
   #sum(seed) {
     let sum = seed;
-    for (let index = 0; index < this.#text.length; index++) sum = (sum * 31 + this.#text.charCodeAt(index)) | 0;
+    for (let index = 0; index < this.#text.length; index++) {
+      sum = (sum * 31 + this.#text.charCodeAt(index)) | 0;
+    }
     return sum;
   }
 

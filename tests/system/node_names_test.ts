@@ -83,7 +83,7 @@ testAsRoot("record says which flag is missing when Node writes no perf map, and 
   await using target = await startScript("node", [comparable, program], folder.path);
   const errors = await record(target.pid, output);
   assert.deepEqual(errors.filter((line) => line.startsWith("note: ")), [
-    "note: Names of JavaScript functions are missing; start node with node --perf-basic-prof --interpreted-frames-native-stack",
+    "note: Names of JavaScript functions are missing; start it with node --perf-basic-prof --interpreted-frames-native-stack",
   ]);
   // serve, handleRequest and what it calls.
   assert.match(await Deno.readTextFile(output), /^(.*;)?\[node jit\];\[node jit\];\[node jit\](;.*)? \d+$/m);

@@ -7,7 +7,12 @@ export type ExportFormat = typeof exportFormats[number];
 /** What to make of the merged profile: the wire's message, or a file. */
 export type ProfileOutput =
   | { readonly format: "message" }
-  | { readonly format: ExportFormat; readonly name: string; readonly frequencyHz: number; readonly runtimeFrames: boolean };
+  | {
+    readonly format: ExportFormat;
+    readonly name: string;
+    readonly frequencyHz: number;
+    readonly runtimeFrames: boolean;
+  };
 
 /** From the main thread to the worker; every message is answered before the next one of its job. */
 export type ProfileRequest =
