@@ -49,9 +49,9 @@ export class Reporter {
    */
   async report(body: RecordBody): Promise<number | undefined> {
     const queued = this.#options.wire.encode(body);
-    const sequences = await Promise.all(queued.map(({ class: recordClass, body: bytes }) =>
-      this.#options.spool.append(recordClass, bytes)
-    ));
+    const sequences = await Promise.all(
+      queued.map(({ class: recordClass, body: bytes }) => this.#options.spool.append(recordClass, bytes)),
+    );
     if (queued.some(({ class: recordClass }) => recordClass === "task" || recordClass === "profile")) {
       this.#wake.abort();
     }

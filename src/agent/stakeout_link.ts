@@ -47,10 +47,11 @@ export function openStakeoutLink(
 const policySetSchema: StateSchema<PolicySet> = {
   safeParse(value) {
     const { setVersion, policies } = (value ?? {}) as Partial<PolicySet>;
-    const isSet = typeof setVersion === "number" && Array.isArray(policies) && policies.every((policy) =>
-      typeof policy?.name === "string" && typeof policy.source === "string" &&
-      typeof policy.version === "number"
-    );
+    const isSet = typeof setVersion === "number" && Array.isArray(policies) &&
+      policies.every((policy) =>
+        typeof policy?.name === "string" && typeof policy.source === "string" &&
+        typeof policy.version === "number"
+      );
     return isSet
       ? { success: true, data: { setVersion, policies } }
       : { success: false, error: { message: "no set of policies" } };

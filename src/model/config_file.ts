@@ -18,7 +18,10 @@ const backendUrl = z.string().refine((text) => normalizeBackendUrl(text) !== und
   error: "is not a URL; write http://, https:// or skywalking://, host and port",
 }).transform((text) => normalizeBackendUrl(text) ?? text);
 
-const layer = z.string().regex(/^[A-Z][A-Z0-9_]{0,63}$/, "is not a layer; write one of the OAP's, such as GENERAL");
+const layer = z.string().regex(
+  /^[A-Z][A-Z0-9_]{0,63}$/,
+  "is not a layer; write one of the OAP's, such as GENERAL",
+);
 
 const url = z.url({ protocol: /^https?$/, error: "is not a URL; write http:// or https://, host and port" });
 

@@ -48,11 +48,14 @@ export class QualitySum {
       return { module: key.slice(space + 1), weight, end: Number(key.slice(0, space)) };
     });
     const unnamedIn = heaviest(this.#unnamedIn).map(({ key, weight }) => ({ module: key, weight }));
-    return create(StackQualitySchema, { ends, cutIn, unnamedIn } satisfies {
-      ends: bigint[];
-      cutIn: MessageInitShape<typeof ModuleWeightSchema>[];
-      unnamedIn: MessageInitShape<typeof ModuleWeightSchema>[];
-    });
+    return create(
+      StackQualitySchema,
+      { ends, cutIn, unnamedIn } satisfies {
+        ends: bigint[];
+        cutIn: MessageInitShape<typeof ModuleWeightSchema>[];
+        unnamedIn: MessageInitShape<typeof ModuleWeightSchema>[];
+      },
+    );
   }
 
   #unnamedModules({ frames }: Stack): Set<string> {
