@@ -85,14 +85,14 @@ function messageText(node: Deno.lint.Node): string | undefined {
 
 const mostLines = 500;
 
-/** Small files, named in snake_case. */
+/** Small files, named in snake_case; JavaScript is for programs under watch. */
 export const smallFiles: Deno.lint.Rule = {
   create(context) {
     const { path } = findPlace(context.filename);
     return {
       Program() {
         const name = path.split("/").at(-1) ?? "";
-        if (!/^[a-z0-9_]+(\.d)?\.tsx?$/.test(name)) {
+        if (!/^[a-z0-9_]+(\.d)?\.(tsx?|js)$/.test(name)) {
           context.report({ range: [0, 0], message: `File name ${name} is not in snake_case` });
         }
         const lines = context.sourceCode.text.split("\n").length;
