@@ -1,16 +1,13 @@
 import type { ByteSource } from "../bytes/byte_source.ts";
 import { Cursor } from "../bytes/cursor.ts";
-import { type Elf, findSection, type Section } from "../elf/elf.ts";
+import type { Elf, Section } from "../elf/elf.ts";
 import type { SourceFinder, SourceFrame } from "../symbol/source_frame.ts";
-import { findModuleData } from "./module_data.ts";
+import { type FunctionTable, readFunctionTable } from "./function_table.ts";
 import { readValueAt } from "./pc_values.ts";
-import { readHeader, type TableHeader } from "./table_header.ts";
+import type { TableHeader } from "./table_header.ts";
 
-const maxFunctions = 1 << 20;
 /** One lookup: two tables of values, each walked to the address, an inlined level at a time. */
 const lookupSteps = 400_000;
-/** An entry of the function table is two of these: address from the text's beginning, offset of the record. */
-const entryBytes = 4;
 const maxInlinedLevels = 32;
 const maxNameBytes = 1024;
 const maxPathBytes = 4096;
@@ -36,33 +33,22 @@ export class GoLineTable implements SourceFinder {
   readonly #header: TableHeader;
   readonly #section: Section;
   readonly #entries: Float64Array;
-  readonly #offsets: Uint32Array;
+  readonly #recordsAt: Float64Array;
   readonly #treesAt: number | undefined;
 
-  private constructor(
-    source: ByteSource,
-    section: Section,
-    header: TableHeader,
-    treesAt: number | undefined,
-  ) {
+  private constructor(source: ByteSource, functions: FunctionTable) {
     this.#source = source;
-    this.#section = section;
-    this.#header = header;
-    this.#treesAt = treesAt;
-    const { entries, offsets } = readFunctions(source, section, header);
-    this.#entries = entries;
-    this.#offsets = offsets;
+    this.#section = functions.section;
+    this.#header = functions.header;
+    this.#treesAt = functions.treesAt;
+    this.#entries = functions.entries;
+    this.#recordsAt = functions.recordsAt;
   }
 
   /** Undefined when the file is not of Go, or of a version not known here. */
   static read(source: ByteSource, elf: Elf): GoLineTable | undefined {
-    const section = findSection(elf, ".gopclntab") ?? findSection(elf, ".data.rel.ro.gopclntab");
-    if (section === undefined) return undefined;
-    const header = readHeader(source, section);
-    if (header === undefined) return undefined;
-    const data = findModuleData(source, elf, section.address);
-    const textAddress = header.textAddress || data?.textAddress || findSection(elf, ".text")?.address || 0;
-    return new GoLineTable(source, section, { ...header, textAddress }, data?.treesAt);
+    const functions = readFunctionTable(source, elf);
+    return functions && new GoLineTable(source, functions);
   }
 
   /** Position of the function that covers the address, to key a cache with; -1 when there is none. */
@@ -80,7 +66,7 @@ export class GoLineTable implements SourceFinder {
 
   nameOf(position: number): string {
     // Without a cursor's window of 16 KiB: names lie far from their records.
-    const bytes = this.#source.readAt(this.#functionAt(position) + nameField, 4);
+    const bytes = this.#source.readAt(this.#recordsAt[position]! + nameField, 4);
     if (bytes.length < 4) return "";
     const offset = new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true);
     return this.#name(new Cursor(this.#source, 16), offset);
@@ -91,7 +77,7 @@ export class GoLineTable implements SourceFinder {
     if (position < 0) return undefined;
     const cursor = new Cursor(this.#source, lookupSteps);
     const entry = this.#entries[position]!;
-    const at = this.#functionAt(position);
+    const at = this.#recordsAt[position]!;
     const frames: SourceFrame[] = [];
     let distance = address - entry;
     for (let level = 0; level < maxInlinedLevels; level++) {
@@ -105,11 +91,6 @@ export class GoLineTable implements SourceFinder {
       ...this.#place(cursor, at, distance),
     });
     return cursor.failed ? undefined : frames;
-  }
-
-  /** Where the fields of a function's record begin, behind its entry. */
-  #functionAt(position: number): number {
-    return this.#section.fileOffset + this.#header.functionsAt + this.#offsets[position]! + entryBytes;
   }
 
   #name(cursor: Cursor, offset: number): string {
@@ -157,25 +138,4 @@ export class GoLineTable implements SourceFinder {
     const nameAt = entry + (newTrees ? 4 : 12);
     return { nameOffset: cursor.u32(nameAt), callDistance: cursor.u32(nameAt + 4) };
   }
-}
-
-/** Entries and record offsets of all functions, by address; the last entry is the end of the last function. */
-function readFunctions(source: ByteSource, section: Section, header: TableHeader) {
-  const { functionsAt, textAddress } = header;
-  const room = Math.floor((section.sizeBytes - functionsAt) / (2 * entryBytes));
-  const count = Math.max(0, Math.min(header.functions, maxFunctions, room));
-  const bytes = source.readAt(section.fileOffset + functionsAt, (2 * count + 1) * entryBytes);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const entries = new Float64Array(count + 1);
-  const offsets = new Uint32Array(count + 1);
-  let kept = 0;
-  for (let at = 0; at + entryBytes <= bytes.length; at += 2 * entryBytes) {
-    const entry = textAddress + view.getUint32(at, true);
-    // Sorted it is; what is not would break the search.
-    if (kept > 0 && entry < entries[kept - 1]!) break;
-    const next = at + entryBytes;
-    offsets[kept] = next + entryBytes <= bytes.length ? view.getUint32(next, true) : 0;
-    entries[kept++] = entry;
-  }
-  return { entries: entries.subarray(0, kept), offsets: offsets.subarray(0, kept) };
 }

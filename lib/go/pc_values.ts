@@ -22,6 +22,31 @@ export function readValueAt(cursor: Cursor, start: number, distance: number, qua
   return -1;
 }
 
+/**
+ * Tells each value and the distance from the function's entry at which it begins to hold; false when the table is broken. The
+ * source is that of `readValueAt`.
+ */
+export function walkValues(
+  cursor: Cursor,
+  start: number,
+  quantum: number,
+  tell: (distance: number, value: number) => void,
+): boolean {
+  let at = start;
+  let value = -1;
+  let reached = 0;
+  for (let first = true; !cursor.failed; first = false) {
+    const change = readVarint(cursor, at);
+    if (change.value === 0 && !first) return true;
+    value += change.value & 1 ? -(change.value >>> 1) - 1 : change.value >>> 1;
+    tell(reached, value);
+    const length = readVarint(cursor, change.end);
+    reached += length.value * quantum;
+    at = length.end;
+  }
+  return false;
+}
+
 function readVarint(cursor: Cursor, start: number): { value: number; end: number } {
   let value = 0;
   for (let at = start, shift = 0; shift < 35; at++, shift += 7) {

@@ -2,6 +2,7 @@ import type { ByteSource } from "../bytes/byte_source.ts";
 import type { Elf } from "../elf/elf.ts";
 import { openFrameSections } from "./frame_section.ts";
 import { FrameSectionCompiler } from "./frame_section_compiler.ts";
+import { addGoFunctions } from "./go_functions.ts";
 import { FunctionRows } from "./function_rows.ts";
 import { packRows } from "./pack_rows.ts";
 import { RuleSet } from "./rule_set.ts";
@@ -16,7 +17,8 @@ const maxDecompressedBytes = 64 * 1024 * 1024;
  * Compiles the unwind rules of a module; a reason when it has none that can be used, and what can be read of a broken one.
  * Never throws.
  *
- * Source: .eh_frame and, for functions that are not there, .debug_frame, of an x86-64 ELF file.
+ * Source: .eh_frame and, for functions that are not there, .debug_frame, of an x86-64 ELF file; of Go's, .gopclntab instead of
+ * .debug_frame.
  * Limits: 50 million steps, about as many bytes; 64 MiB decompressed; 2^20 functions; 2^22 rows; 65,536 rules.
  *
  * @example
@@ -47,6 +49,7 @@ export function compileUnwindTable(source: ByteSource, elf: Elf): UnwindTable | 
     cutReason ||= compiler.run();
     brokenFunctions += compiler.brokenFunctions;
   }
+  cutReason ||= addGoFunctions(source, elf, budget.steps, { firstAddress, functions, rules });
   if (functions.starts.length === 0) {
     return { reason: sections.length === 0 ? "no unwind information" : cutReason || "no functions" };
   }

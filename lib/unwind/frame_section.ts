@@ -61,7 +61,7 @@ export function openFrameSections(
 
 /** Go keeps frame pointers, and its .debug_frame does not say where the caller's is saved. */
 function isGo(elf: Elf): boolean {
-  return elf.sections.some(({ name }) => name.endsWith(".gopclntab"));
+  return elf.sections.some(({ name }) => name.endsWith(".gopclntab") || name === ".go.buildinfo");
 }
 
 function findFrames(source: ByteSource, elf: Elf, steps: StepBudget): FrameSection | undefined {

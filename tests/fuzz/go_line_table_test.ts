@@ -1,6 +1,8 @@
 import { MemorySource } from "../../lib/bytes/memory_source.ts";
 import type { Elf, Section } from "../../lib/elf/elf.ts";
 import { GoLineTable } from "../../lib/go/line_table.ts";
+import { compileUnwindTable } from "../../lib/unwind/compile_unwind_table.ts";
+import { checkUnwindTable } from "./check_unwind_table.ts";
 import { fuzz } from "./fuzz.ts";
 
 const tableAddress = 0x500000;
@@ -56,5 +58,14 @@ Deno.test("the Go line table's reader survives mutated tables", () => {
       if (position >= 0) table!.nameOf(position);
       table?.findFrames(address);
     }
+  });
+});
+
+Deno.test("the compiler of unwind tables survives mutated Go line tables", () => {
+  fuzz("go_line_table", (bytes) => {
+    if (bytes.length < headerBytes) return;
+    const { source, elf } = outline(bytes);
+    const code = { fileOffset: 0, fileBytes: bytes.length, address: 0x400000 };
+    checkUnwindTable(compileUnwindTable(source, { ...elf, segments: [code, ...elf.segments] }));
   });
 });
