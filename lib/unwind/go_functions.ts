@@ -4,15 +4,12 @@ import { MemorySource } from "../bytes/memory_source.ts";
 import { type Elf, toFileOffset } from "../elf/elf.ts";
 import { type FunctionTable, readFunctionTable } from "../go/function_table.ts";
 import { walkValues } from "../go/pc_values.ts";
-import { FrameState, returnAddressRegister } from "./frame_state.ts";
 import type { FunctionRows } from "./function_rows.ts";
+import { GoRules } from "./go_rules.ts";
 import type { RuleSet } from "./rule_set.ts";
-import { cfaBase } from "./unwind_rule.ts";
 
-const framePointerRegister = 6;
-const stackPointerRegister = 7;
 const maxOffset = 0x1_0000_0000;
-/** Those of 700 MB of Go code take about as much. */
+/** Those of terraform, a program of 90 MB, take 7 MiB. */
 const maxDepthsBytes = 64 * 1024 * 1024;
 /** Fields of _func, behind its entry: the depths' table, and from the end of the fixed ones its flags. */
 const depthsField = 12;
@@ -26,8 +23,6 @@ const assemblerBytes = 64;
 const moveBytes = 3;
 /** `lea …(%rsp), %rbp` with 8 and 32 bits, of Go before 1.20, and `mov %rsp, %rbp`. */
 const framePrologues = ["488d6c24", "488dac24", "4889e5"];
-/** `mov $15, %rax; syscall` and `mov $15, %eax; syscall`. */
-const signalReturns = ["48c7c00f0000000f05", "b80f0000000f05"];
 
 /** What takes the rows of a module's functions. */
 export interface FunctionSink {
@@ -64,11 +59,7 @@ class GoFunctionReader {
   readonly #records: Cursor;
   /** In memory: the tables of neighbours are not. */
   readonly #depths: Cursor;
-  readonly #entryRule: number;
-  readonly #pushedRule: number;
-  readonly #frameRule: number;
-  readonly #outermostRule: number;
-  readonly #signalRule: number;
+  readonly #rules: GoRules;
 
   constructor(
     source: ByteSource,
@@ -86,15 +77,7 @@ class GoFunctionReader {
     const depthsBytes = Math.min(maxDepthsBytes, Math.max(0, functionsAt - valuesAt));
     const depths = source.readAt(table.section.fileOffset + valuesAt, depthsBytes);
     this.#depths = new Cursor(new MemorySource(depths), steps);
-    this.#entryRule = this.#numberOf(stateAtDepth(0));
-    const pushed = stateAtDepth(8);
-    pushed.setSaved(framePointerRegister, -16);
-    this.#pushedRule = this.#numberOf(pushed);
-    pushed.setBase(framePointerRegister);
-    this.#frameRule = this.#numberOf(pushed);
-    pushed.setUndefined(returnAddressRegister);
-    this.#outermostRule = this.#numberOf(pushed);
-    this.#signalRule = sink.rules.numberOf(signalState(), true);
+    this.#rules = new GoRules(sink.rules);
   }
 
   /** False when no more can be read. */
@@ -108,19 +91,12 @@ class GoFunctionReader {
     const table = this.#records.u32(record + depthsField);
     const flags = this.#records.u8(record + header.afterFields - flagsFromEnd);
     if (this.#records.failed) return false;
-    const code = (flags & assemblerFlag) === 0 ? undefined : this.#code(entries[position]!);
-    if (code !== undefined && signalReturns.some((bytes) => code.startsWith(bytes))) {
-      // What returns to its first byte has its call in the byte before.
-      functions.begin(Math.max(0, start - 1), end);
-      functions.add(Math.max(0, start - 1), this.#signalRule);
-      return true;
-    }
     functions.begin(start, end);
-    if ((flags & outermostFlag) !== 0) functions.add(start, this.#outermostRule);
-    else if ((flags & movesStackFlag) !== 0) functions.add(start, this.#frameRule);
+    if ((flags & outermostFlag) !== 0) functions.add(start, this.#rules.outermost);
+    else if ((flags & movesStackFlag) !== 0) functions.add(start, this.#rules.frame);
     else if (table === 0) functions.add(start, 0);
     else {
-      const hasFrame = code === undefined || framePrologues.some((bytes) => code.includes(bytes));
+      const hasFrame = (flags & assemblerFlag) === 0 || this.#setsFramePointer(entries[position]!);
       return this.#addDepths(table, start, end, hasFrame);
     }
     return true;
@@ -134,43 +110,22 @@ class GoFunctionReader {
       const offset = Math.max(next, start + distance);
       if (offset >= end) return;
       next = offset + 1;
-      if (depth <= 0) functions.add(offset, depth === 0 ? this.#entryRule : 0);
-      else if (!hasFrame) functions.add(offset, this.#numberOf(stateAtDepth(depth)));
-      else if (before !== 0 || depth !== 8) functions.add(offset, this.#frameRule);
+      if (depth <= 0) functions.add(offset, depth === 0 ? this.#rules.entry : 0);
+      else if (!hasFrame) functions.add(offset, this.#rules.atDepth(depth));
+      else if (before !== 0 || depth !== 8) functions.add(offset, this.#rules.frame);
       else {
-        functions.add(offset, this.#pushedRule);
-        if (offset + moveBytes < end) functions.add(offset + moveBytes, this.#frameRule);
+        functions.add(offset, this.#rules.pushed);
+        if (offset + moveBytes < end) functions.add(offset + moveBytes, this.#rules.frame);
         next = offset + moveBytes + 1;
       }
       before = depth;
     });
   }
 
-  #code(address: number): string {
+  /** Whether a function of assembler makes a frame at its beginning. */
+  #setsFramePointer(address: number): boolean {
     const at = toFileOffset(this.#elf, address);
-    return at === undefined ? "" : this.#source.readAt(at, assemblerBytes).toHex();
+    const code = at === undefined ? "" : this.#source.readAt(at, assemblerBytes).toHex();
+    return framePrologues.some((bytes) => code.includes(bytes));
   }
-
-  #numberOf(state: FrameState): number {
-    return this.#sink.rules.numberOf(state, false);
-  }
-}
-
-/** rsp is so many bytes below the return address; rbp is still the caller's. */
-function stateAtDepth(depthBytes: number): FrameState {
-  const state = new FrameState();
-  state.setBase(stackPointerRegister);
-  state.setOffset(depthBytes + 8);
-  state.setSaved(returnAddressRegister, -8);
-  return state;
-}
-
-/** rsp is at the kernel's ucontext. */
-function signalState(): FrameState {
-  const state = new FrameState();
-  const onStack = (offset: number) => ({ base: cfaBase.stackPointer, offset, operand: 0 });
-  state.setBaseExpression({ base: cfaBase.stackSlot, offset: 160, operand: 0 });
-  state.setSavedExpression(returnAddressRegister, onStack(168));
-  state.setSavedExpression(framePointerRegister, onStack(120));
-  return state;
 }

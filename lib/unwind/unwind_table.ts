@@ -6,7 +6,8 @@ export const unwindPageBytes = 65_536;
 /**
  * The unwind rules of all addresses of one module, small enough for a BPF map: 4 bytes a row.
  *
- * Units: an offset is an address of the module, as its ELF file gives them, minus `firstAddress`.
+ * Units: an offset is an address of the module, as its ELF file gives them, minus `firstAddress`. Of a return address it is that
+ * of the byte before, which is of the call; a call that never returns may be the last instruction of its function.
  * Shape: offset >> 16 is the page; its rows are `rows[pages[page]]` up to, without, `rows[pages[page + 1]]`; the rule of an offset
  * is that of the last row of its page which begins at or before offset & 0xffff. Every page has a row that begins at 0.
  * Limits: 65,536 rows a page, so 16 steps of a binary search find one; offsets of pages behind the last have no rule.
