@@ -188,6 +188,11 @@ struct thread_info {
   __u32 status;
 };
 
+/* What the architecture keeps of a thread, x86_64: of user space, the base of FS. */
+struct thread_struct {
+  unsigned long fsbase;
+};
+
 /* A thread; a process is the thread that leads its group. */
 struct task_struct {
   struct thread_info thread_info;
@@ -206,6 +211,7 @@ struct task_struct {
   __u64 start_boottime;
   __u64 self_exec_id;
   char comm[16];
+  struct thread_struct thread;
 };
 
 struct seq_file {};

@@ -8,6 +8,7 @@
 
 #include "common.bpf.h"
 
+#include "python.h"
 #include "stack.h"
 #include "unwind.bpf.h"
 
@@ -53,7 +54,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1); /* 1,040 bytes a CPU: too much for the 512 of a program's stack */
+  __uint(max_entries, 1); /* 2,072 bytes a CPU: too much for the 512 of a program's stack */
   __type(key, __u32);
   __type(value, struct stack_event);
 } scratch SEC(".maps");
@@ -73,6 +74,9 @@ static __always_inline __u64 wake_up(void) {
                                                                     : BPF_RB_NO_WAKEUP;
 }
 
+/* Here, for it uses the ring and the scratch space. */
+#include "python.bpf.h"
+
 static __always_inline __u64 hash_stack(const struct stack_event *stack) {
   __u64 hash = mix(hash_seed, stack->kind | (__u64)stack->outcome << 32);
 
@@ -88,7 +92,7 @@ static __always_inline __u64 hash_stack(const struct stack_event *stack) {
 static __always_inline void send_stack(const struct stack_event *stack,
                                        struct stack_counters_value *count) {
   __u64 hash = stack->hash;
-  __u64 depth = stack->depth;
+  __u64 depth = stack->depth, python_depth = stack->python_depth;
   __u8 known = 1;
 
   if (bpf_map_lookup_elem(&known_stacks, &hash))
@@ -101,10 +105,12 @@ static __always_inline void send_stack(const struct stack_event *stack,
   }
   /* The very register that was compared is to be multiplied. */
   barrier_var(depth);
-  if (depth > MAX_FRAMES)
+  barrier_var(python_depth);
+  if (depth > MAX_FRAMES || python_depth > MAX_PYTHON_FRAMES)
     return;
   if (bpf_ringbuf_output(&stacks, (void *)stack,
-                         __builtin_offsetof(struct stack_event, addresses) + depth * sizeof(__u64),
+                         __builtin_offsetof(struct stack_event, addresses) +
+                             (depth + python_depth) * sizeof(__u64),
                          wake_up())) {
     bpf_map_delete_elem(&known_stacks, &hash);
     count->unsent_stacks++;
@@ -112,40 +118,50 @@ static __always_inline void send_stack(const struct stack_event *stack,
 }
 
 /* Sees to it that user space gets a stack's frames. Returns its hash, 0 when there are none. */
-static __always_inline __u64 finish_stack(struct stack_event *stack,
+static __always_inline __u64 finish_stack(struct stack_event *stack, __u64 python_hash,
                                           struct stack_counters_value *count) {
-  if (stack->depth == 0)
+  if (stack->depth == 0 && stack->python_depth == 0)
     return 0;
   stack->hash = hash_stack(stack);
+  if (python_hash)
+    stack->hash = mix(stack->hash, python_hash) ?: 1;
   send_stack(stack, count);
   return stack->hash;
 }
 
 /* Captures the stack of one kind by the kernel's own walk, which knows frame pointers alone. */
 static __always_inline void walk_stack(void *context, struct stack_event *stack, __u64 flags) {
-  long bytes = bpf_get_stack(context, stack->addresses, sizeof(stack->addresses), flags);
+  long bytes = bpf_get_stack(context, stack->addresses, MAX_FRAMES * sizeof(__u64), flags);
 
   stack->depth = bytes > 0 ? bytes / sizeof(__u64) : 0;
 }
 
-/* The user stack of the thread that runs now. */
+/* The user stack of the thread that runs now, with the frames of its Python. */
 static __always_inline __u64 take_user_stack(void *context, struct stack_event *stack,
-                                             const struct thread_ids *ids,
+                                             const struct thread_ids *ids, bool *truncated,
                                              struct stack_counters_value *count) {
+  __u64 python_hash;
+
   stack->kind = USER_STACK;
+  stack->python_depth = 0;
   if (!unwind_user_stack(bpf_get_current_task_btf(), ids->tgid == targets[0] ? 0 : 1, stack)) {
     walk_stack(context, stack, BPF_F_USER_STACK);
     stack->outcome = UNWIND_FRAME_POINTERS;
   }
-  return finish_stack(stack, count);
+  if (stack->depth == 0)
+    count->missing_user_stacks++;
+  *truncated = stack->depth == MAX_FRAMES;
+  python_hash = add_python_frames(stack, ids, truncated);
+  return finish_stack(stack, python_hash, count);
 }
 
 static __always_inline __u64 take_kernel_stack(void *context, struct stack_event *stack,
                                                struct stack_counters_value *count) {
   stack->kind = KERNEL_STACK;
+  stack->python_depth = 0;
   stack->outcome = 0;
   walk_stack(context, stack, 0);
-  return finish_stack(stack, count);
+  return finish_stack(stack, 0, count);
 }
 
 static __always_inline bool is_same_name(const struct thread_event *one,
@@ -213,10 +229,7 @@ static __always_inline struct stack_pair take_stacks(void *context, struct stack
   count = bpf_map_lookup_elem(&stack_counters, &zero);
   if (!count)
     return pair;
-  pair.user_hash = take_user_stack(context, scratch, ids, count);
-  if (pair.user_hash == 0)
-    count->missing_user_stacks++;
-  truncated = scratch->depth == MAX_FRAMES;
+  pair.user_hash = take_user_stack(context, scratch, ids, &truncated, count);
   pair.kernel_hash = take_kernel_stack(context, scratch, count);
   if (truncated || scratch->depth == MAX_FRAMES)
     count->truncated++;

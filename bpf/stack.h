@@ -4,6 +4,7 @@
 #define STAKEOUT_STACK_H
 
 #define MAX_FRAMES 127
+#define MAX_STACK_WORDS 256 /* room for MAX_FRAMES and, of Python, MAX_PYTHON_FRAMES */
 #define MAX_TARGETS 2
 
 /* First field of every record in the ring: tells which it is. */
@@ -11,16 +12,18 @@ enum stack_record {
   USER_STACK = 1,
   KERNEL_STACK = 2,
   THREAD = 3,
+  PYTHON_CODE = 4,
 };
 
-/* One stack, sent when its hash is first seen; the record ends after `depth` addresses. */
+/* One stack, sent when its hash is first seen; the record ends after its last frame. */
 struct stack_event {
   __u32 kind;
   __u32 depth;
   __u64 hash;
   __u32 outcome; /* of a user stack: an unwind_outcome */
-  __u32 pad;
-  __u64 addresses[MAX_FRAMES]; /* leaf first */
+  __u32 python_depth;
+  /* `depth` addresses, then `python_depth` Python frames (python.h), leaf first each. */
+  __u64 addresses[MAX_STACK_WORDS];
 };
 
 /* A thread of a target, sent when first seen and when its name changed. */

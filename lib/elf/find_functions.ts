@@ -7,6 +7,7 @@ const entryBytes = 24;
 const chunkBytes = 1 << 20;
 /** Of names and of entries of one table that are looked at. */
 const maxTableBytes = 32 << 20;
+const objectType = 1;
 const functionType = 2;
 const maxNameOffsets = 1024;
 const latin1 = new TextDecoder("latin1");
@@ -32,16 +33,42 @@ export async function findFunctions(
   names: readonly string[],
 ): Promise<Map<string, FunctionPlace>> {
   const found = new Map<string, FunctionPlace>();
-  for (const type of [dynamicSymbolsSection, symbolTableSection]) {
-    for (const table of elf.sections.filter((section) => section.type === type).slice(0, 2)) {
-      const missing = names.filter((name) => !found.has(name));
-      const strings = elf.sections[table.link];
-      if (missing.length === 0 || strings === undefined || table.entryBytes !== entryBytes) continue;
-      const offsets = await findNames(source, strings, missing);
-      if (offsets.size > 0) await findEntries(source, elf, { table, offsets, found });
-    }
+  for (const tableType of [dynamicSymbolsSection, symbolTableSection]) {
+    await findInTables(source, elf, { names, tableType, type: functionType, found });
   }
   return found;
+}
+
+/**
+ * Finds exported variables by name: their addresses in the module. Yields and has limits like `findFunctions`.
+ */
+export async function findObjects(
+  source: ByteSource,
+  elf: Elf,
+  names: readonly string[],
+): Promise<Map<string, number>> {
+  const found = new Map<string, FunctionPlace>();
+  await findInTables(source, elf, { names, tableType: dynamicSymbolsSection, type: objectType, found });
+  return new Map([...found].map(([name, { address }]) => [name, address]));
+}
+
+async function findInTables(
+  source: ByteSource,
+  elf: Elf,
+  { names, tableType, type, found }: {
+    names: readonly string[];
+    tableType: number;
+    type: number;
+    found: Map<string, FunctionPlace>;
+  },
+): Promise<void> {
+  for (const table of elf.sections.filter((section) => section.type === tableType).slice(0, 2)) {
+    const missing = names.filter((name) => !found.has(name));
+    const strings = elf.sections[table.link];
+    if (missing.length === 0 || strings === undefined || table.entryBytes !== entryBytes) continue;
+    const offsets = await findNames(source, strings, missing);
+    if (offsets.size > 0) await findEntries(source, elf, { table, offsets, type, found });
+  }
 }
 
 /** Offsets in a string table at which one of the names begins: others may end with it and share its bytes. */
@@ -76,9 +103,10 @@ async function findNames(
 async function findEntries(
   source: ByteSource,
   elf: Elf,
-  { table, offsets, found }: {
+  { table, offsets, type, found }: {
     table: Section;
     offsets: ReadonlyMap<number, string>;
+    type: number;
     found: Map<string, FunctionPlace>;
   },
 ): Promise<void> {
@@ -90,8 +118,11 @@ async function findEntries(
     for (let at = 0; at + entryBytes <= view.byteLength; at += entryBytes) {
       const name = offsets.get(view.getUint32(at, true));
       if (name === undefined || found.has(name)) continue;
-      if ((view.getUint8(at + 4) & 15) !== functionType) continue;
-      if (elf.sections[view.getUint16(at + 6, true)]?.executable !== true) continue;
+      if ((view.getUint8(at + 4) & 15) !== type) continue;
+      const sectionIndex = view.getUint16(at + 6, true);
+      // 0 is what another module defines.
+      if (sectionIndex === 0) continue;
+      if (elf.sections[sectionIndex]?.executable !== (type === functionType)) continue;
       const address = Number(view.getBigUint64(at + 8, true));
       const functionBytes = Number(view.getBigUint64(at + 16, true));
       if (Number.isSafeInteger(address + functionBytes)) {

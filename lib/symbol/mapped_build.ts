@@ -37,7 +37,7 @@ export function isMappedBuild(pid: number, mapping: Mapping, elf: ModuleOutline)
  * How far the module may be from its own addresses, when the mapping begins with the page in which a segment begins. Other
  * mappings tell nothing: V8 maps a part of its own code once more elsewhere, without the rest of the module around it.
  */
-function listBiases(mapping: Mapping, elf: ModuleOutline): number[] {
+export function listBiases(mapping: Mapping, elf: ModuleOutline): number[] {
   return elf.segments
     .filter(({ fileOffset }) => fileOffset - fileOffset % pageBytes === mapping.offset)
     .map(({ fileOffset, address }) => mapping.start - (address + mapping.offset - fileOffset));

@@ -271,6 +271,65 @@ export const layouts = {
       name: 64,
     },
   },
+  python_code_event: {
+    size: 8536,
+    layout: "8536 bytes: kind@0:unsigned32 number@4:unsigned32 first_line@8:unsigned32 name_bytes@12:unsigned16 file_bytes@14:unsigned16 lines_bytes@16:unsigned16 name_width@18:unsigned8 file_width@19:unsigned8 pad@20:unsigned32 name@24:unsigned8[128] file@152:unsigned8[192] lines@344:unsigned8[8192]",
+    offsets: {
+      kind: 0,
+      number: 4,
+      first_line: 8,
+      name_bytes: 12,
+      file_bytes: 14,
+      lines_bytes: 16,
+      name_width: 18,
+      file_width: 19,
+      pad: 20,
+      name: 24,
+      file: 152,
+      lines: 344,
+    },
+  },
+  python_counters_value: {
+    size: 24,
+    layout: "24 bytes: samples@0:unsigned64 broken_samples@8:unsigned64 unsent_codes@16:unsigned64",
+    offsets: {
+      samples: 0,
+      broken_samples: 8,
+      unsent_codes: 16,
+    },
+  },
+  python_process_value: {
+    size: 72,
+    layout: "72 bytes: runtime@0:unsigned64 code_type@8:unsigned64 tgid@16:unsigned32 runtime_interpreters@20:unsigned16 interpreter_next@22:unsigned16 interpreter_threads@24:unsigned16 thread_previous@26:unsigned16 thread_next@28:unsigned16 thread_interpreter@30:unsigned16 thread_id@32:unsigned16 thread_frame@34:unsigned16 cframe_frame@36:unsigned16 frame_code@38:unsigned16 frame_previous@40:unsigned16 frame_instruction@42:unsigned16 frame_entry@44:unsigned16 entry_is_shim@46:unsigned16 frame_bytes@48:unsigned16 code_first_line@50:unsigned16 code_file@52:unsigned16 code_name@54:unsigned16 code_lines@56:unsigned16 code_instructions@58:unsigned16 code_bytes@60:unsigned16 ascii_bytes@62:unsigned16 compact_bytes@64:unsigned16",
+    offsets: {
+      runtime: 0,
+      code_type: 8,
+      tgid: 16,
+      runtime_interpreters: 20,
+      interpreter_next: 22,
+      interpreter_threads: 24,
+      thread_previous: 26,
+      thread_next: 28,
+      thread_interpreter: 30,
+      thread_id: 32,
+      thread_frame: 34,
+      cframe_frame: 36,
+      frame_code: 38,
+      frame_previous: 40,
+      frame_instruction: 42,
+      frame_entry: 44,
+      entry_is_shim: 46,
+      frame_bytes: 48,
+      code_first_line: 50,
+      code_file: 52,
+      code_name: 54,
+      code_lines: 56,
+      code_instructions: 58,
+      code_bytes: 60,
+      ascii_bytes: 62,
+      compact_bytes: 64,
+    },
+  },
   sample_key: {
     size: 24,
     layout: "24 bytes: tgid@0:unsigned32 tid@4:unsigned32 user_hash@8:unsigned64 kernel_hash@16:unsigned64",
@@ -292,14 +351,14 @@ export const layouts = {
     },
   },
   stack_event: {
-    size: 1040,
-    layout: "1040 bytes: kind@0:unsigned32 depth@4:unsigned32 hash@8:unsigned64 outcome@16:unsigned32 pad@20:unsigned32 addresses@24:unsigned64[127]",
+    size: 2072,
+    layout: "2072 bytes: kind@0:unsigned32 depth@4:unsigned32 hash@8:unsigned64 outcome@16:unsigned32 python_depth@20:unsigned32 addresses@24:unsigned64[256]",
     offsets: {
       kind: 0,
       depth: 4,
       hash: 8,
       outcome: 16,
-      pad: 20,
+      python_depth: 20,
       addresses: 24,
     },
   },
@@ -811,6 +870,110 @@ export function decodeProcessEvent(view: DataView, offset: number): ProcessEvent
   };
 }
 
+/** `struct python_code_event`, without its array `name`, `file`, `lines`. */
+export interface PythonCodeEvent {
+  kind: number;
+  number: number;
+  firstLine: number;
+  nameBytes: number;
+  fileBytes: number;
+  linesBytes: number;
+  nameWidth: number;
+  fileWidth: number;
+}
+
+/** Decodes a `struct python_code_event`; allocates, so not for loops over many. */
+export function decodePythonCodeEvent(view: DataView, offset: number): PythonCodeEvent {
+  return {
+    kind: view.getUint32(offset + 0, true),
+    number: view.getUint32(offset + 4, true),
+    firstLine: view.getUint32(offset + 8, true),
+    nameBytes: view.getUint16(offset + 12, true),
+    fileBytes: view.getUint16(offset + 14, true),
+    linesBytes: view.getUint16(offset + 16, true),
+    nameWidth: view.getUint8(offset + 18),
+    fileWidth: view.getUint8(offset + 19),
+  };
+}
+
+/** `struct python_counters_value`. */
+export interface PythonCountersValue {
+  samples: bigint;
+  brokenSamples: bigint;
+  unsentCodes: bigint;
+}
+
+/** Decodes a `struct python_counters_value`; allocates, so not for loops over many. */
+export function decodePythonCountersValue(view: DataView, offset: number): PythonCountersValue {
+  return {
+    samples: view.getBigUint64(offset + 0, true),
+    brokenSamples: view.getBigUint64(offset + 8, true),
+    unsentCodes: view.getBigUint64(offset + 16, true),
+  };
+}
+
+/** `struct python_process_value`. */
+export interface PythonProcessValue {
+  runtime: bigint;
+  codeType: bigint;
+  tgid: number;
+  runtimeInterpreters: number;
+  interpreterNext: number;
+  interpreterThreads: number;
+  threadPrevious: number;
+  threadNext: number;
+  threadInterpreter: number;
+  threadId: number;
+  threadFrame: number;
+  cframeFrame: number;
+  frameCode: number;
+  framePrevious: number;
+  frameInstruction: number;
+  frameEntry: number;
+  entryIsShim: number;
+  frameBytes: number;
+  codeFirstLine: number;
+  codeFile: number;
+  codeName: number;
+  codeLines: number;
+  codeInstructions: number;
+  codeBytes: number;
+  asciiBytes: number;
+  compactBytes: number;
+}
+
+/** Decodes a `struct python_process_value`; allocates, so not for loops over many. */
+export function decodePythonProcessValue(view: DataView, offset: number): PythonProcessValue {
+  return {
+    runtime: view.getBigUint64(offset + 0, true),
+    codeType: view.getBigUint64(offset + 8, true),
+    tgid: view.getUint32(offset + 16, true),
+    runtimeInterpreters: view.getUint16(offset + 20, true),
+    interpreterNext: view.getUint16(offset + 22, true),
+    interpreterThreads: view.getUint16(offset + 24, true),
+    threadPrevious: view.getUint16(offset + 26, true),
+    threadNext: view.getUint16(offset + 28, true),
+    threadInterpreter: view.getUint16(offset + 30, true),
+    threadId: view.getUint16(offset + 32, true),
+    threadFrame: view.getUint16(offset + 34, true),
+    cframeFrame: view.getUint16(offset + 36, true),
+    frameCode: view.getUint16(offset + 38, true),
+    framePrevious: view.getUint16(offset + 40, true),
+    frameInstruction: view.getUint16(offset + 42, true),
+    frameEntry: view.getUint16(offset + 44, true),
+    entryIsShim: view.getUint16(offset + 46, true),
+    frameBytes: view.getUint16(offset + 48, true),
+    codeFirstLine: view.getUint16(offset + 50, true),
+    codeFile: view.getUint16(offset + 52, true),
+    codeName: view.getUint16(offset + 54, true),
+    codeLines: view.getUint16(offset + 56, true),
+    codeInstructions: view.getUint16(offset + 58, true),
+    codeBytes: view.getUint16(offset + 60, true),
+    asciiBytes: view.getUint16(offset + 62, true),
+    compactBytes: view.getUint16(offset + 64, true),
+  };
+}
+
 /** `struct sample_key`. */
 export interface SampleKey {
   tgid: number;
@@ -853,6 +1016,7 @@ export interface StackEvent {
   depth: number;
   hash: bigint;
   outcome: number;
+  pythonDepth: number;
 }
 
 /** Decodes a `struct stack_event`; allocates, so not for loops over many. */
@@ -862,6 +1026,7 @@ export function decodeStackEvent(view: DataView, offset: number): StackEvent {
     depth: view.getUint32(offset + 4, true),
     hash: view.getBigUint64(offset + 8, true),
     outcome: view.getUint32(offset + 16, true),
+    pythonDepth: view.getUint32(offset + 20, true),
   };
 }
 

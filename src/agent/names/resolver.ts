@@ -31,7 +31,9 @@ const defaultMemoryLimitBytes = 256 * 1024 * 1024;
 type NamingProcess = HelperProcess<Request, Answer>;
 
 /** A frame with the name that was found for it; all of its text is attacker's input. */
-export type NamedFrame = SymbolizedFrame;
+export interface NamedFrame extends Omit<SymbolizedFrame, "kind"> {
+  readonly kind: SymbolizedFrame["kind"] | "interpreted";
+}
 
 /** How to start a resolver. */
 export interface NameResolverOptions {

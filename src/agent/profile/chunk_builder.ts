@@ -195,12 +195,12 @@ function cutEnd(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length - 1)}…` : text;
 }
 
-/** A stack as long as it may be: inlined functions go first, those nearest the root. */
+/** A stack as long as it may be: inlined functions go first, those nearest the root; then what is at the root. */
 function limitStack(frames: readonly NamedFrame[]): readonly NamedFrame[] {
   let excess = frames.length - maxStackFrames;
-  return excess <= 0
-    ? frames
-    : frames.toReversed().filter(({ inlined }) => !inlined || excess-- <= 0).toReversed();
+  if (excess <= 0) return frames;
+  const limited = frames.toReversed().filter(({ inlined }) => !inlined || excess-- <= 0).toReversed();
+  return limited.slice(0, maxStackFrames);
 }
 
 const wireKinds: Readonly<Record<NamedFrame["kind"], FrameKind>> = {

@@ -4,6 +4,8 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { layouts } from "../../gen/records.ts";
+import { configurePython } from "../python/configure_python.ts";
+import { findPythons } from "../python/find_pythons.ts";
 import { type UnwindTables, UserUnwinder } from "../unwind/user_unwinder.ts";
 import { StackReader } from "./stack_reader.ts";
 import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
@@ -19,12 +21,14 @@ export class OnCpuSession implements StackSession {
   readonly #counters: BpfMap;
   readonly #stacks: StackReader;
   readonly #unwinder: UserUnwinder;
+  readonly #pythonNotes: readonly string[];
   readonly #counts = new Map<string, number>();
   readonly #latin1 = new TextDecoder("latin1");
   #links: Link[] = [];
 
-  private constructor(object: BpfObject, unwinder: UserUnwinder) {
+  private constructor(object: BpfObject, unwinder: UserUnwinder, pythonNotes: readonly string[]) {
     this.#object = object;
+    this.#pythonNotes = pythonNotes;
     this.#unwinder = unwinder;
     this.#samples = object.map("samples");
     this.#counters = object.map("counters");
@@ -47,10 +51,12 @@ export class OnCpuSession implements StackSession {
       object.setRodata("targets", new Uint8Array(targets.buffer));
       object.setRodata("pid_namespace_inode", Deno.statSync("/proc/self/ns/pid").ino ?? 0);
       object.setRodata("hash_seed", crypto.getRandomValues(new BigUint64Array(1))[0]!);
+      const pythons = await findPythons(options.pids);
+      configurePython(object, pythons.processes);
       await object.load();
       const unwinder = new UserUnwinder(object, options.pids, options.tables);
       await unwinder.start();
-      const session = new OnCpuSession(object, unwinder);
+      const session = new OnCpuSession(object, unwinder, pythons.notes);
       await session.#attach(options.frequencyHz);
       return session;
     } catch (error) {
@@ -115,6 +121,11 @@ export class OnCpuSession implements StackSession {
       lostKernel: sumOverCpus(this.#counters, counterLayout, "lost_samples"),
       ...this.#stacks.counters(),
     };
+  }
+
+  explainMissing(): string[] {
+    const loss = this.#stacks.explainPythonLoss();
+    return loss === "" ? [...this.#pythonNotes] : [...this.#pythonNotes, loss];
   }
 
   /** Detaches and frees everything. */

@@ -5,6 +5,7 @@ import { type LossCounts, noLoss } from "../../model/profile.ts";
 import type { Process } from "../../model/process.ts";
 import type { Task } from "../../model/task.ts";
 import type { NamedFrame, NameResolver } from "../names/resolver.ts";
+import { mergeFrames } from "../python/merge_frames.ts";
 import { sleepUntil } from "../sleep_until.ts";
 import { ChunkBuilder } from "./chunk_builder.ts";
 import type { ChunkSink, ProfileOutcome, ProfileProgress, Profiler, RunControl } from "./profiler.ts";
@@ -131,7 +132,8 @@ class StackRun {
     }
     const endedAtBootNs = clock.bootNs();
     await this.#emitting;
-    return { state, message: this.#problem, loss: this.#reported, endedAtBootNs };
+    const problems = [this.#problem, ...this.#session.explainMissing()].filter((text) => text !== "");
+    return { state, message: problems.join("; "), loss: this.#reported, endedAtBootNs };
   }
 
   async close(): Promise<void> {
@@ -228,12 +230,15 @@ class StackRun {
       for (const note of naming.notes) {
         this.#builder.addNameNote(this.#processes.get(note.pid)?.id ?? "", note);
       }
-      return stacks.map((_, position) => [...named[2 * position] ?? [], ...named[2 * position + 1] ?? []]);
+      return stacks.map(({ frames }, position) => [
+        ...named[2 * position] ?? [],
+        ...mergeFrames(named[2 * position + 1] ?? [], frames.python),
+      ]);
     } catch (error) {
       this.#problem = `Names are missing: ${(error as Error).message}`;
       return stacks.map(({ frames }) => [
         ...unnamed(frames.kernel, "kernel"),
-        ...unnamed(frames.user, "user"),
+        ...mergeFrames(unnamed(frames.user, "user"), frames.python),
       ]);
     }
   }

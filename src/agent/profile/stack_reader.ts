@@ -3,12 +3,16 @@ import type { BpfObject } from "../../../lib/bpf/object.ts";
 import { RingBuffer } from "../../../lib/bpf/ring_buffer.ts";
 import { decodeThreadEvent, layouts } from "../../gen/records.ts";
 import { StackEnd } from "../../gen/stakeout/v1/profile_pb.ts";
+import { pythonCodeKind, PythonCodes, type PythonFrame } from "../python/python_codes.ts";
 import { sumOverCpus } from "./sum_over_cpus.ts";
 
 /** `kind` of a struct thread_event; stacks have 1 (user) and 2 (kernel). */
 const threadKind = 3;
 const stackEvent = layouts.stack_event.offsets;
 const counterLayout = layouts.stack_counters_value;
+const pythonCounterLayout = layouts.python_counters_value;
+/** Of samples with Python frames. */
+const notedShare = 0.01;
 /** In the order of enum unwind_outcome of bpf/unwind.h. */
 const ends = [
   ...[StackEnd.WHOLE, StackEnd.NO_TABLE, StackEnd.BAD_MEMORY, StackEnd.TOO_DEEP, StackEnd.OVER_BUDGET],
@@ -21,6 +25,8 @@ export interface StackFrames {
   readonly key: string;
   readonly kernel: BigUint64Array<ArrayBuffer>;
   readonly user: BigUint64Array<ArrayBuffer>;
+  /** What the thread's Python runs, to be merged with the user's frames. */
+  readonly python: readonly PythonFrame[];
   /** How the walk of the user stack ended. */
   readonly end: StackEnd;
   /** False while the frames of either stack have not come. */
@@ -44,12 +50,15 @@ export interface StackCounters {
 export class StackReader {
   readonly #ring: RingBuffer;
   readonly #counters: BpfMap;
+  readonly #pythonCounters: BpfMap;
+  readonly #codes = new PythonCodes();
   readonly #stacks = new Map<bigint, KnownStack>();
   readonly #pairs = new Map<string, StackFrames>();
 
   constructor(object: BpfObject) {
     this.#ring = new RingBuffer(object.map("stacks"));
     this.#counters = object.map("stack_counters");
+    this.#pythonCounters = object.map("python_counters");
   }
 
   /** Takes what came; read the counts of stacks before, so that the frames of all of them have been sent. */
@@ -63,7 +72,9 @@ export class StackReader {
   pair(user: bigint, kernel: bigint): StackFrames {
     const key = pairKey(user, kernel);
     let pair = this.#pairs.get(key);
-    if (pair === undefined) this.#pairs.set(key, pair = new PairedStacks(this.#stacks, user, kernel));
+    if (pair === undefined) {
+      this.#pairs.set(key, pair = new PairedStacks(this.#stacks, this.#codes, user, kernel));
+    }
     return pair;
   }
 
@@ -71,29 +82,51 @@ export class StackReader {
     return { truncated: sumOverCpus(this.#counters, counterLayout, "truncated") };
   }
 
+  /** What was lost of Python frames so far, in words; "" when hardly anything: a frame that is being made cannot be read. */
+  explainPythonLoss(): string {
+    const [samples, broken] = (["samples", "broken_samples"] as const).map((field) =>
+      sumOverCpus(this.#pythonCounters, pythonCounterLayout, field)
+    );
+    return broken! > notedShare * samples!
+      ? `Python frames of ${broken} of ${samples} samples could not be read whole`
+      : "";
+  }
+
   close(): void {
     this.#ring.close();
   }
 
   #takeRecord(view: DataView<ArrayBuffer>, offset: number, threads: SeenThread[]): void {
-    if (view.getUint32(offset, true) === threadKind) {
+    const kind = view.getUint32(offset, true);
+    if (kind === threadKind) {
       const { tgid, tid, name } = decodeThreadEvent(view, offset);
       threads.push({ pid: tgid, tid, name });
-      return;
+    } else if (kind === pythonCodeKind) {
+      this.#codes.add(view, offset);
+    } else {
+      const depth = view.getUint32(offset + stackEvent.depth, true);
+      const pythonDepth = view.getUint32(offset + stackEvent.python_depth, true);
+      const at = offset + stackEvent.addresses;
+      this.#stacks.set(view.getBigUint64(offset + stackEvent.hash, true), {
+        addresses: copyWords(view, at, depth),
+        python: copyWords(view, at + 8 * depth, pythonDepth),
+        end: ends[view.getUint32(offset + stackEvent.outcome, true)] ?? StackEnd.UNSPECIFIED,
+      });
     }
-    const depth = view.getUint32(offset + stackEvent.depth, true);
-    const addresses = new BigUint64Array(depth);
-    for (let frame = 0; frame < depth; frame++) {
-      addresses[frame] = view.getBigUint64(offset + stackEvent.addresses + 8 * frame, true);
-    }
-    const end = ends[view.getUint32(offset + stackEvent.outcome, true)] ?? StackEnd.UNSPECIFIED;
-    this.#stacks.set(view.getBigUint64(offset + stackEvent.hash, true), { addresses, end });
   }
 }
 
 interface KnownStack {
   readonly addresses: BigUint64Array<ArrayBuffer>;
+  /** As python.h describes them. */
+  readonly python: BigUint64Array<ArrayBuffer>;
   readonly end: StackEnd;
+}
+
+function copyWords(view: DataView<ArrayBuffer>, at: number, count: number): BigUint64Array<ArrayBuffer> {
+  const words = new BigUint64Array(count);
+  for (let index = 0; index < count; index++) words[index] = view.getBigUint64(at + 8 * index, true);
+  return words;
 }
 
 const noFrames = new BigUint64Array(0);
@@ -102,12 +135,14 @@ const noFrames = new BigUint64Array(0);
 class PairedStacks implements StackFrames {
   readonly key: string;
   readonly #stacks: ReadonlyMap<bigint, KnownStack>;
+  readonly #codes: PythonCodes;
   readonly #user: bigint;
   readonly #kernel: bigint;
 
-  constructor(stacks: ReadonlyMap<bigint, KnownStack>, user: bigint, kernel: bigint) {
+  constructor(stacks: ReadonlyMap<bigint, KnownStack>, codes: PythonCodes, user: bigint, kernel: bigint) {
     this.key = pairKey(user, kernel);
     this.#stacks = stacks;
+    this.#codes = codes;
     this.#user = user;
     this.#kernel = kernel;
   }
@@ -118,6 +153,10 @@ class PairedStacks implements StackFrames {
 
   get user(): BigUint64Array<ArrayBuffer> {
     return this.#stacks.get(this.#user)?.addresses ?? noFrames;
+  }
+
+  get python(): PythonFrame[] {
+    return this.#codes.nameFrames(this.#stacks.get(this.#user)?.python ?? noFrames);
   }
 
   get end(): StackEnd {

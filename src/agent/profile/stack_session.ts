@@ -29,6 +29,8 @@ export interface StackSession {
   /** Reads what was counted since the last call. */
   read(): StackRead;
   counters(): SessionCounters;
+  /** Which frames are missing and why, in sentences. */
+  explainMissing(): string[];
   /** Stops counting; once resolved, the next read is the last that finds something. */
   detach(): Promise<void>;
   /** Detaches and frees everything. */

@@ -62,7 +62,7 @@ export type Frame = Message<"stakeout.v1.Frame"> & {
   function: number;
 
   /**
-   * File name of the mapping as the process sees it, "[kernel]" or "[vdso]"; 0 when unmapped.
+   * File name of the mapping as the process sees it, "[kernel]" or "[vdso]", the source file of a Python function; 0 when unmapped.
    *
    * @generated from field: uint32 module = 3;
    */
