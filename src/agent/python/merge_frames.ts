@@ -1,4 +1,5 @@
 import type { NamedFrame } from "../names/resolver.ts";
+import { markInterpreterFrames } from "./interpreter_frames.ts";
 import type { PythonFrame } from "./python_codes.ts";
 
 /** The evaluator, and the pieces that compilers split off it. */
@@ -9,11 +10,11 @@ const maxPythonFrames = 127;
 /**
  * Puts Python frames into a native stack, leaf first both: each call of the native evaluator makes way for the frames that it
  * ran. None of either is lost: Python frames whose evaluator is missing, because the native stack was cut before it, come
- * at the root.
+ * at the root. Native frames by which the interpreter calls functions are marked as its own.
  *
- * Both ends of the two stacks may not match. Nearest the leaf, an evaluator that was only just called has no frame
- * yet; it stays. Nearest the root, either stack may be cut. So they are joined from the root on when every Python frame has its
- * evaluator, and from the leaf on when not.
+ * Both ends of the two stacks may not match. Nearest the leaf, an evaluator that was only just called, or is about to return,
+ * has no frame; it stays. Nearest the root, either stack may be cut. So they are joined from the root on when every
+ * Python frame has its evaluator, and from the leaf on when not.
  */
 export function mergeFrames(native: readonly NamedFrame[], python: readonly PythonFrame[]): NamedFrame[] {
   if (python.length === 0) return [...native];
@@ -29,7 +30,8 @@ export function mergeFrames(native: readonly NamedFrame[], python: readonly Pyth
     from = place + 1;
     joined++;
   }
-  return [...merged, ...withoutStrayEnd(native.slice(from)), ...runs.slice(joined).flat()];
+  merged.push(...withoutStrayEnd(native.slice(from)), ...runs.slice(joined).flat());
+  return markInterpreterFrames(merged);
 }
 
 /** The frames that one call of the evaluator ran, for each; the last may have no entry when the stack is cut. */
@@ -45,7 +47,10 @@ function splitRuns(python: readonly PythonFrame[]): NamedFrame[][] {
 function toNamed({ function: name, file, line }: PythonFrame): NamedFrame {
   // The file in the module's place keeps functions apart that have the same name.
   const source = file === "" ? {} : { source: { file, line } };
-  return { kind: "interpreted", function: name, module: file || "[python]", address: 0n, ...source };
+  return {
+    ...{ kind: "interpreted", function: name || "[unknown Python function]", module: file || "[python]" },
+    ...{ address: 0n, ...source },
+  };
 }
 
 function isEvaluator({ kind, function: name, inlined }: NamedFrame): boolean {

@@ -10,7 +10,7 @@ function native(names: string): NamedFrame[] {
   return names.split(" ").filter((name) => name !== "").map((name) => ({
     kind: "user",
     function: name === "?" ? "" : name.replace(/[()]/g, ""),
-    module: name === "?" ? "" : "/usr/bin/python3.11",
+    module: name === "?" ? "" : "/usr/lib/libmodule.so",
     address: 1n,
     ...(name.startsWith("(") && { inlined: true }),
   }));
@@ -46,6 +46,13 @@ Deno.test("mergeFrames() puts the frames that each call of the evaluator ran in 
     ...{ kind: "interpreted", function: "main", module: "/app.py", address: 0n },
     source: { file: "/app.py", line: 7 },
   });
+});
+
+Deno.test("mergeFrames() says of a function that it is unknown when its code object could not be read", () => {
+  const frame = { function: "", file: "", line: 0, isEntry: true };
+  assert.deepEqual(mergeFrames([], [frame]), [
+    { kind: "interpreted", function: "[unknown Python function]", module: "[python]", address: 0n },
+  ]);
 });
 
 Deno.test("mergeFrames() leaves a native stack alone when there are no Python frames", () => {

@@ -93,7 +93,7 @@ export function FlameView({ tree, unit, lead, hasRuntime }: {
           <button
             type="button"
             class="button small"
-            title="Frames by which Node or the JVM call and run functions; hidden, their time counts for the caller"
+            title="Frames by which Node, the JVM or Python call and run functions; hidden, their time counts for the caller"
             aria-pressed={runtimeFrames.value}
             onClick={() => runtimeFrames.value = !runtimeFrames.value}
           >
