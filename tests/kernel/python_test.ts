@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { libbpf } from "./harness.ts";
 import { withoutLeaks } from "./leak_check.ts";
 import { namesOf, samplePython, sumWeights } from "./python_sampler.ts";
-import { findPython, PythonProgram, pythonWork } from "./pythons.ts";
+import { findPython, PythonProgram, pythonWork } from "../support/python_program.ts";
 
 /** What the program wraps its functions in to measure them; its oracle does not know of it. */
 const wrapper = "measure.<locals>.measured";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { repositoryRoot } from "../../scripts/command.ts";
 import { expectGone, waitUntilItProfiles } from "../support/bpf_objects.ts";
+import { PythonProgram, pythonWork } from "../support/python_program.ts";
 import { readPprofTop, sumFolded } from "../support/pprof_top.ts";
 import { startStakeout } from "../support/stakeout.ts";
 import { compileTarget, startTarget } from "../support/target.ts";
@@ -130,4 +131,30 @@ testAsRoot("record writes inlined functions as frames of their own, and lines of
   assert.ok(total(`mix ${source}:${hot} (inline)`) > 40, JSON.stringify(top));
   assert.ok(total(`mix_twice ${source}:`) > 95, JSON.stringify(top));
   assert.ok(total(`burn ${source}:`) > 95, JSON.stringify(top));
+});
+
+testAsRoot("record writes Python's functions where its evaluator was, with their lines", async () => {
+  await using folder = await makeTestFolder("record");
+  await using target = new PythonProgram(["/usr/bin/python3", pythonWork]);
+  await target.readLine();
+  for (const output of ["a.folded", "a.pb.gz"].map((name) => `${folder.path}/${name}`)) {
+    const words = ["record", "--pid", String(target.pid), "--for", "3s", "-o", output];
+    await using record = startStakeout(words);
+    assert.equal(await record.ended(), 0);
+  }
+  const text = await Deno.readTextFile(`${folder.path}/a.folded`);
+  const share = (pattern: RegExp) =>
+    100 * sumFolded(text.split("\n").filter((line) => pattern.test(line)).join("\n")) / sumFolded(text);
+  assert.ok(share(/^Thread\._bootstrap;Thread\._bootstrap_inner;Thread\.run;begin;work;iterate;/) > 90, text);
+  assert.ok(share(/iterate;Work\.shares;measure\.<locals>\.measured;hot;spin/) > 15, text);
+  // C that Python called, and that called Python again, lies between the two.
+  assert.ok(share(/;call_back;([^;]+;)*ffi_call;([^;]+;)*qsort_r;([^;]+;)*compare;/) > 0.3, text);
+  assert.ok(share(/_PyEval_EvalFrameDefault/) < 2, text);
+
+  const lines = (await Deno.readTextFile(pythonWork)).split("\n");
+  const called = lines.findIndex((line) => line.includes("return spin(1400)")) + 1;
+  const top = await readPprofTop(`${folder.path}/a.pb.gz`, "-lines");
+  const hot = top.filter(({ name }) => name.startsWith("hot "));
+  const atCall = hot.filter(({ name }) => name === `hot ${pythonWork}:${called}`);
+  assert.ok(atCall[0]!.totalPercent > 0.9 * hot.reduce((sum, { totalPercent }) => sum + totalPercent, 0));
 });
