@@ -1,5 +1,6 @@
 import type { KernelClock } from "../../../lib/sys/kernel_clock.ts";
 import type { Logger } from "../../../lib/log.ts";
+import { StackEnd } from "../../gen/stakeout/v1/profile_pb.ts";
 import type { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { type LossCounts, noLoss } from "../../model/profile.ts";
 import type { Process } from "../../model/process.ts";
@@ -232,13 +233,13 @@ class StackRun {
       }
       return stacks.map(({ frames }, position) => [
         ...named[2 * position] ?? [],
-        ...mergeFrames(named[2 * position + 1] ?? [], frames.python),
+        ...mergeFrames(named[2 * position + 1] ?? [], frames.python, frames.end === StackEnd.WHOLE),
       ]);
     } catch (error) {
       this.#problem = `Names are missing: ${(error as Error).message}`;
       return stacks.map(({ frames }) => [
         ...unnamed(frames.kernel, "kernel"),
-        ...mergeFrames(unnamed(frames.user, "user"), frames.python),
+        ...mergeFrames(unnamed(frames.user, "user"), frames.python, false),
       ]);
     }
   }

@@ -9,7 +9,7 @@ const evaluator = "_PyEval_EvalFrameDefault";
 function native(names: string): NamedFrame[] {
   return names.split(" ").filter((name) => name !== "").map((name) => ({
     kind: "user",
-    function: name === "?" ? "" : name.replace(/[()]/g, ""),
+    function: name === "?" || name === "cold" ? "" : name.replace(/[()]/g, ""),
     module: name === "?" ? "" : "/usr/lib/libmodule.so",
     address: 1n,
     ...(name.startsWith("(") && { inlined: true }),
@@ -27,7 +27,8 @@ function python(names: string): PythonFrame[] {
 }
 
 function merge(nativeNames: string, pythonNames: string): string {
-  return mergeFrames(native(nativeNames.replaceAll("EVAL", evaluator)), python(pythonNames))
+  const frames = native(nativeNames.replaceAll("EVAL", evaluator));
+  return mergeFrames(frames, python(pythonNames), nativeNames.endsWith("_start"))
     .map(({ kind, function: name }) => kind === "interpreted" ? `py:${name}` : name || "?").join(" ");
 }
 
@@ -41,7 +42,7 @@ Deno.test("mergeFrames() puts the frames that each call of the evaluator ran in 
     merge(`${evaluator}.cold list_sort EVAL _start`, "key| main|"),
     "py:key list_sort py:main _start",
   );
-  const [frame] = mergeFrames(native(evaluator), python("main|"));
+  const [frame] = mergeFrames(native(evaluator), python("main|"), false);
   assert.deepEqual(frame, {
     ...{ kind: "interpreted", function: "main", module: "/app.py", address: 0n },
     source: { file: "/app.py", line: 7 },
@@ -50,7 +51,7 @@ Deno.test("mergeFrames() puts the frames that each call of the evaluator ran in 
 
 Deno.test("mergeFrames() says of a function that it is unknown when its code object could not be read", () => {
   const frame = { function: "", file: "", line: 0, isEntry: true };
-  assert.deepEqual(mergeFrames([], [frame]), [
+  assert.deepEqual(mergeFrames([], [frame], false), [
     { kind: "interpreted", function: "[unknown Python function]", module: "[python]", address: 0n },
   ]);
 });
@@ -76,6 +77,26 @@ Deno.test("mergeFrames() puts Python frames at the root when the native stack is
   assert.equal(merge("memcpy ? ?", "spin main|"), "memcpy py:spin py:main");
   assert.equal(merge("EVAL list_sort ?", "key| sort main|"), "py:key list_sort py:sort py:main");
   assert.equal(merge("EVAL ?", "main|"), "py:main");
+});
+
+Deno.test("mergeFrames() finds the evaluator's part that has no name by who called it", () => {
+  assert.equal(
+    merge("memcpy cold _PyFunction_Vectorcall list_sort EVAL _start", "key| main|"),
+    "memcpy py:key _PyFunction_Vectorcall list_sort py:main _start",
+  );
+  // Not while every frame has its evaluator.
+  assert.equal(
+    merge("cold _PyFunction_Vectorcall list_sort EVAL _start", "main|"),
+    "? _PyFunction_Vectorcall list_sort py:main _start",
+  );
+});
+
+Deno.test("mergeFrames() puts frames without an evaluator below those that have one when the stack is whole", () => {
+  assert.equal(
+    merge("memcpy other list_sort EVAL reduce EVAL _start", "inner| key| main|"),
+    "memcpy other list_sort py:inner py:key reduce py:main _start",
+  );
+  assert.equal(merge("memcpy _start", "main|"), "memcpy _start py:main");
 });
 
 Deno.test("mergeFrames() joins from the leaf on when the Python stack is cut", () => {
