@@ -20,7 +20,7 @@ EMIT_RECORD(python_code_event);
 
 /* Interpreters and threads that are looked at for one thread's state. */
 #define MAX_PYTHON_STATES 256
-/* A thread that has no state is looked up again after so long. */
+/* A thread that runs no frame is looked up again after so long. */
 #define MISSING_STATE_NS 50000000ULL
 #define OWNER_SHIM 3 /* FRAME_OWNED_BY_CSTACK */
 #define NO_CFRAME 0xffff
@@ -75,8 +75,9 @@ struct python_search {
   __u64 interpreter;
   __u64 state;
   __u64 thread; /* as pthread_self() numbers it */
+  __u64 found;  /* the last state that is this thread's; the one it runs, when there is one */
   __u32 process;
-  __u32 found;
+  __u32 pad;
 };
 
 /*
@@ -284,6 +285,15 @@ static long take_python_frame(__u32 index, void *context) {
   return 0;
 }
 
+/* The frame that a state runs, 0 when it runs none. */
+static __always_inline __u64 frame_of(const volatile struct python_process_value *process,
+                                      __u64 state) {
+  __u64 frame = read_user_word(state + process->thread_frame);
+
+  return process->cframe_frame == NO_CFRAME ? frame : read_user_word(frame + process->cframe_frame);
+}
+
+/* A thread has a state in each interpreter that it ever ran; those of the others run nothing. */
 static long visit_python_state(__u32 index, void *context) {
   const volatile struct python_process_value *process;
   struct python_search *search;
@@ -303,8 +313,9 @@ static long visit_python_state(__u32 index, void *context) {
     return 0;
   }
   if (read_user_word(search->state + process->thread_id) == search->thread) {
-    search->found = 1;
-    return 1;
+    search->found = search->state;
+    if (frame_of(process, search->state))
+      return 1;
   }
   search->state = read_user_word(search->state + process->thread_next);
   return 0;
@@ -326,15 +337,15 @@ static __always_inline bool is_state_of(const volatile struct python_process_val
 }
 
 /*
- * Finds the Python state of the thread that runs now, 0 when it has none. Threads are told apart by
- * pthread_self(), which is the base of their FS segment and the same in every pid namespace and
- * after fork().
+ * Finds what the thread that runs now runs of Python: its newest frame, 0 when there is none.
+ * Threads are told apart by pthread_self(), which is the base of their FS segment and the same in
+ * every pid namespace and after fork().
  */
-static __always_inline __u64 find_python_state(struct python_search *search, __u32 index,
+static __always_inline __u64 find_python_frame(struct python_search *search, __u32 index,
                                                __u32 tid) {
   const volatile struct python_process_value *process = python_at(index);
   struct python_thread *known, found = {};
-  __u64 now = bpf_ktime_get_ns();
+  __u64 now = bpf_ktime_get_ns(), frame = 0;
 
   search->thread = bpf_get_current_task_btf()->thread.fsbase;
   search->process = index;
@@ -342,15 +353,15 @@ static __always_inline __u64 find_python_state(struct python_search *search, __u
   search->found = 0;
   known = bpf_map_lookup_elem(&python_threads, &tid);
   if (known && known->state && is_state_of(process, known->state, search->thread))
-    return known->state;
-  if (known && !known->state && now - known->searched_ns < MISSING_STATE_NS)
-    return 0;
+    frame = frame_of(process, known->state);
+  if (frame || (known && now - known->searched_ns < MISSING_STATE_NS))
+    return frame;
   search->interpreter = read_user_word(process->runtime + process->runtime_interpreters);
   bpf_loop(MAX_PYTHON_STATES, visit_python_state, NULL, 0);
-  found.state = search->found ? search->state : 0;
+  found.state = search->found;
   found.searched_ns = now;
   bpf_map_update_elem(&python_threads, &tid, &found, BPF_ANY);
-  return found.state;
+  return search->found ? frame_of(process, search->found) : 0;
 }
 
 /*
@@ -364,7 +375,7 @@ static __always_inline __u64 add_python_frames(struct stack_event *stack,
   struct python_scratch *copy;
   struct python_walk *walk;
   __u32 zero = 0, index;
-  __u64 state;
+  __u64 frame;
 
   if (!python_count)
     return 0;
@@ -374,14 +385,12 @@ static __always_inline __u64 add_python_frames(struct stack_event *stack,
   count = bpf_map_lookup_elem(&python_counters, &zero);
   if (ids->tgid != process->tgid || !copy || !count)
     return 0;
-  state = find_python_state(&copy->search, index, ids->tid);
-  if (!state)
+  frame = find_python_frame(&copy->search, index, ids->tid);
+  if (!frame)
     return 0;
   count->samples++;
   walk = &copy->walk;
-  walk->frame = read_user_word(state + process->thread_frame);
-  if (process->cframe_frame != NO_CFRAME)
-    walk->frame = read_user_word(walk->frame + process->cframe_frame);
+  walk->frame = frame;
   walk->hash = hash_seed;
   walk->tgid = ids->tgid;
   walk->process = index;

@@ -67,7 +67,7 @@ struct python_code_event {
 
 /* One per CPU. */
 struct python_counters_value {
-  __u64 samples;        /* of threads that have a Python state */
+  __u64 samples;        /* of threads that run Python frames */
   __u64 broken_samples; /* of these: frames or code objects could not be read */
   __u64 unsent_codes;   /* the ring was full; tried again at the next sample */
 };

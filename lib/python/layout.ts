@@ -36,8 +36,8 @@ export interface PythonLayout {
 export const noCframe = 0xffff;
 
 /**
- * Layouts by version. Within a minor version they are the same from its release on; tests/kernel compares them with the
- * headers. From 3.13 on a process describes itself: `readDebugOffsets`.
+ * Layouts by version. Within a minor version they are the same from its release on: structures that others were compiled
+ * against do not change. From 3.13 on a process describes itself: `readDebugOffsets`.
  */
 export const knownLayouts: Readonly<Record<string, PythonLayout>> = {
   "3.11": {

@@ -7,6 +7,8 @@ import { findPythons } from "../../src/agent/python/find_pythons.ts";
 import type { PythonFrame } from "../../src/agent/python/python_codes.ts";
 import { openBuilt, sleep } from "./harness.ts";
 
+const maxWaits = 40;
+
 /** What a thread was seen in, root first, and how often. */
 export interface PythonStack {
   readonly frames: readonly PythonFrame[];
@@ -41,8 +43,11 @@ export async function samplePython(
       links.push(attachPerfEvent(object.program("on_cpu"), openCpuClockEvent(cpu, frequencyHz)));
     }
     await sleep(milliseconds);
+    // On a busy machine it may not have run yet.
+    const samples = object.map("samples");
+    for (let more = 0; more < maxWaits && samples.readBatch().count === 0; more++) await sleep(100);
     for (const link of links.splice(0)) await link.close();
-    const { count, keys, values } = object.map("samples").readBatch();
+    const { count, keys, values } = samples.readBatch();
     reader.drain();
     const keyView = new DataView(keys.buffer);
     const valueView = new DataView(values.buffer);

@@ -88,6 +88,24 @@ Deno.test("on_cpu finds Python's frames in a pid namespace of their own, and in 
     }
   }));
 
+Deno.test("on_cpu finds the interpreter that a thread is in when it was in another one before", () =>
+  withoutLeaks(libbpf, async () => {
+    const script = `import _xxsubinterpreters as interpreters
+def spin():
+    while True:
+        pass
+other = interpreters.create()
+interpreters.run_string(other, "pass")
+print("ready", flush=True)
+spin()`;
+    await using target = new PythonProgram([debian, "-c", script]);
+    await target.readLine();
+    const { stacks } = await samplePython(target.pid, { milliseconds: 500, frequencyHz });
+    const spinning = stacks.filter((stack) => namesOf(stack).join(";") === "<module>;spin");
+    assert.ok(sumWeights(stacks) > 20);
+    assert.ok(sumWeights(spinning) > 0.9 * sumWeights(stacks));
+  }));
+
 Deno.test("on_cpu says so when a process runs a Python whose frames it does not read", {
   ignore: findPython("3.10") === "",
 }, () =>
