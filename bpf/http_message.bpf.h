@@ -165,8 +165,8 @@ static __always_inline bool begins_tls(const __u64 *head) {
 }
 
 /*
- * Reads the target of a request, or of it what its first buffer holds, into URI_BYTES of text; returns
- * how many bytes are valid, -1 when the memory cannot be read.
+ * Reads the target of a request, or of it what its first buffer holds, into URI_BYTES of text;
+ * returns how many bytes are valid, -1 when the memory cannot be read.
  */
 static __always_inline int read_target(const struct message *message, __u32 method_bytes,
                                        __u32 fragment_bytes, __u8 *text) {
@@ -211,8 +211,7 @@ static __always_inline __u32 join_fragment(const struct fragment *fragment,
   } else {
     shift -= 64;
     message->head[0] = fragment->first;
-    message->head[1] =
-        shift ? low << shift | (fragment->second & ((1ULL << shift) - 1)) : low;
+    message->head[1] = shift ? low << shift | (fragment->second & ((1ULL << shift) - 1)) : low;
   }
   message->head_bytes += kept;
   return kept;

@@ -14,6 +14,7 @@ EMIT_RECORD(network_path_event);
 EMIT_RECORD(network_sample_event);
 EMIT_RECORD(network_sample_end_event);
 EMIT_RECORD(network_dns_event);
+EMIT_RECORD(network_listener_event);
 
 static __always_inline void on_stream(struct connection *connection, struct sock *sk, __u32 number,
                                       __u32 bytes, __u32 direction) {
@@ -35,8 +36,8 @@ static __always_inline void on_stream(struct connection *connection, struct sock
   }
   connection->moved = 1;
   if (!is_settled(connection))
-    take_content(connection, (void *)bpf_task_pt_regs(bpf_get_current_task_btf()), bytes,
-                 direction, id_of(connection));
+    take_content(connection, (void *)bpf_task_pt_regs(bpf_get_current_task_btf()), bytes, direction,
+                 id_of(connection));
 }
 
 static __always_inline int on_socket(struct sock *sk, int result, __u32 direction) {

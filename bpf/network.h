@@ -9,6 +9,7 @@
 #define MERGED_EDGES 512 /* of them kept for those that stand for all others */
 #define MAX_NETWORK_COUNTERS 8192
 #define MAX_EDGE_PATHS 64
+#define MAX_LOCAL_PEERS 512 /* processes of this host that edges are kept apart by */
 #define HEAD_TEXT_BYTES 1024
 #define QUESTION_BYTES 256
 #define UNIX_PATH_BYTES 112
@@ -27,15 +28,15 @@ enum network_role {
 
 /* What cannot be told, by why: an index of `losses`. */
 enum network_loss {
-  LOSS_MERGED,       /* connections and UDP peers without an edge of their own */
-  LOSS_UNTRACKED,    /* messages of sockets without memory, or without any edge */
-  LOSS_PATHS,        /* requests without a path of their own */
-  LOSS_SAMPLES,      /* the ring was full */
-  LOSS_NAMES,        /* of DNS: the ring or the table of queries was full */
-  LOSS_UNREADABLE,   /* messages whose bytes could not be read */
-  LOSS_PIPELINED,    /* responses and requests that do not pair */
-  LOSS_CHILDREN,     /* forked, and not watched until user space sees them */
-  LOSS_TLS,          /* connections, from here on */
+  LOSS_MERGED,     /* connections and UDP peers without an edge of their own */
+  LOSS_UNTRACKED,  /* messages of sockets without memory, or without any edge */
+  LOSS_PATHS,      /* requests without a path of their own */
+  LOSS_SAMPLES,    /* the ring was full */
+  LOSS_NAMES,      /* of DNS: the ring or the table of queries was full */
+  LOSS_UNREADABLE, /* messages whose bytes could not be read */
+  LOSS_PIPELINED,  /* responses and requests that do not pair */
+  LOSS_CHILDREN,   /* forked, and not watched until user space sees them */
+  LOSS_TLS,        /* connections, from here on */
   LOSS_HTTP2,
   LOSS_IO_URING,
   LOSS_OTHER_CALL,
@@ -59,14 +60,16 @@ enum connect_failure {
 struct network_edge_key {
   __u32 number;            /* of the process */
   __u32 network_namespace; /* inode; 0 of Unix sockets */
+  __u32 peer; /* thread group id at the other end, in the host's pid namespace; 0: not known */
   __u8 protocol;
   __u8 role;
   __u8 family; /* 4, 6; 1 of Unix sockets; 0: all others of the process */
   __u8 pad;
   __u16 port; /* of the server's end */
   __u16 pad2;
-  __u8 local[16];  /* of Unix sockets a hash of the server's path */
-  __u8 remote[16]; /* of Unix sockets the peer's thread group id in the host's pid namespace */
+  __u32 pad3;
+  __u8 local[16]; /* of Unix sockets a hash of the server's path */
+  __u8 remote[16];
 };
 
 /* What passed over an edge since the start: user space maps the array and subtracts. */
@@ -76,14 +79,14 @@ struct network_edge_value {
   __u64 connect_sum_ns;
   __u64 connect_max_ns; /* user space puts 0 here when it has read it */
   __u64 rtt_sum_us;
-  __u64 rtt_max_us; /* as connect_max_ns */
+  __u64 rtt_max_us;        /* as connect_max_ns */
   __u64 rtt_least_inverse; /* largest ~rtt_us, as connect_max_ns */
-  __u64 slow_ns;    /* set by user space: slower requests are samples of slow ones */
+  __u64 slow_ns;           /* set by user space: slower requests are samples of slow ones */
   __u32 received_messages; /* these wrap around */
   __u32 sent_messages;
   __u32 opened;
-  __u32 open; /* TCP connections now */
-  __u32 closed[4];           /* by enum close_reason */
+  __u32 open;      /* TCP connections now */
+  __u32 closed[4]; /* by enum close_reason */
   __u32 connects;
   __u32 connect_failures[3]; /* by enum connect_failure */
   __u32 resets_sent;
@@ -94,6 +97,7 @@ struct network_edge_value {
   __u32 dns;   /* the same of DNS */
   __u32 paths; /* that have counters of their own */
   __u32 network_namespace;
+  __u32 peer;
   __u32 number; /* of the process, 0 until the rest is there */
   __u8 protocol;
   __u8 role;
@@ -104,6 +108,24 @@ struct network_edge_value {
   __u8 local[16];
   __u8 remote[16];
   char unix_path[UNIX_PATH_BYTES]; /* begins with NUL when it is abstract */
+};
+
+/* The client's end of a TCP connection within this host. */
+struct network_end_key {
+  __u8 local[16];
+  __u8 remote[16];
+  __u16 local_port;
+  __u16 remote_port;
+  __u32 network_namespace; /* of loopback addresses, which each has; else 0 */
+};
+
+/* A socket that listens, written by the iterator over all processes. */
+struct network_listener_event {
+  __u32 tgid; /* in the host's pid namespace */
+  __u32 network_namespace;
+  __u16 port;
+  __u16 pad;
+  __u32 pad2;
 };
 
 struct network_path_key {
@@ -145,7 +167,7 @@ struct network_sample_event {
   __u16 reason;
   __u32 head_bytes; /* of `head` that are valid; of the request, from its first byte */
   char thread[16];
-  char head[HEAD_TEXT_BYTES];
+  __u8 head[HEAD_TEXT_BYTES];
 };
 
 /* What came of it. */

@@ -73,7 +73,8 @@ static __always_inline __u32 edge_of_datagram(const struct sock *sk,
   return edge_or_merged(&key, NULL);
 }
 
-/* Remembers a query. One that is remembered already is the same: sendmmsg shows each several times. */
+/* Remembers a query. One that is remembered already is the same: sendmmsg shows each several times.
+ */
 static __always_inline void remember_query(struct network_query_key *key, __u32 edge,
                                            __u64 question, __u32 bytes, __u64 at_boot_ns) {
   __u32 zero = 0;
@@ -93,8 +94,7 @@ static __always_inline void remember_query(struct network_query_key *key, __u32 
     count_loss(LOSS_NAMES);
 }
 
-static __always_inline void on_answer(struct network_query_key *key, __u32 code,
-                                      __u64 at_boot_ns) {
+static __always_inline void on_answer(struct network_query_key *key, __u32 code, __u64 at_boot_ns) {
   struct network_query_value *query = bpf_map_lookup_elem(&queries, key);
   struct network_edge_value *edge = query ? find_edge(query->edge) : NULL;
   struct network_dns_event *event;
@@ -103,7 +103,10 @@ static __always_inline void on_answer(struct network_query_key *key, __u32 code,
   if (!edge)
     return;
   latency_ns = at_boot_ns - query->started_boot_ns;
-  count_request(counters_of(&edge->dns), code == 0 ? 200 : code == DNS_NXDOMAIN ? 404 : 500,
+  count_request(counters_of(&edge->dns),
+                code == 0              ? 200
+                : code == DNS_NXDOMAIN ? 404
+                                       : 500,
                 latency_ns);
   event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (event) {
@@ -125,8 +128,7 @@ static __always_inline void on_dns(__u64 connection, __u32 edge, __u64 buffer, _
   struct network_query_key key = {.connection = connection};
   __u8 header[DNS_HEADER_BYTES];
 
-  if (bytes < DNS_HEADER_BYTES ||
-      bpf_probe_read_user(header, sizeof(header), (void *)buffer))
+  if (bytes < DNS_HEADER_BYTES || bpf_probe_read_user(header, sizeof(header), (void *)buffer))
     return;
   key.id = header[0] << 8 | header[1];
   /* A standard query or its answer, with one question. */

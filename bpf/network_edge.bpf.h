@@ -28,6 +28,12 @@ static __always_inline bool is_mapped_v4(const __u8 *address) {
   return *(__u64 *)address == 0 && *(__u32 *)(address + 8) == 0xffff0000;
 }
 
+static __always_inline bool is_loopback(__u8 family, const __u8 *address) {
+  if (family == 4)
+    return address[0] == 127;
+  return *(__u64 *)address == 0 && *(__u64 *)(address + 8) == 1ULL << 56;
+}
+
 /* IPv4 in the clothes of IPv6 is IPv4. */
 static __always_inline void undress(struct network_edge_key *key) {
   if (!is_mapped_v4(key->remote))
@@ -50,6 +56,34 @@ static __always_inline void put_addresses(struct network_edge_key *key, const st
   bpf_probe_read_kernel(key->local, 16, &sk->__sk_common.skc_v6_rcv_saddr);
   bpf_probe_read_kernel(key->remote, 16, &sk->__sk_common.skc_v6_daddr);
   undress(key);
+}
+
+/* Finds who connected, of a connection that was accepted on this host. */
+static __always_inline __u32 find_connector(const struct network_edge_key *key,
+                                            const struct sock *sk, __u16 port) {
+  struct network_end_key end = {.local_port = remote_port(sk), .remote_port = port};
+  __u32 *tgid;
+
+  __builtin_memcpy(end.local, key->remote, sizeof(end.local));
+  __builtin_memcpy(end.remote, key->local, sizeof(end.remote));
+  if (is_loopback(key->family, key->remote))
+    end.network_namespace = key->network_namespace;
+  tgid = bpf_map_lookup_elem(&ends, &end);
+  return tgid ? *tgid : 0;
+}
+
+/* Remembers who connected. */
+static __always_inline void remember_connector(const struct sock *sk, __u32 tgid) {
+  struct network_edge_key key = {};
+  struct network_end_key end = {.local_port = sk->__sk_common.skc_num,
+                                .remote_port = remote_port(sk)};
+
+  put_addresses(&key, sk);
+  __builtin_memcpy(end.local, key.local, sizeof(end.local));
+  __builtin_memcpy(end.remote, key.remote, sizeof(end.remote));
+  if (is_loopback(key.family, key.remote))
+    end.network_namespace = namespace_of(sk);
+  bpf_map_update_elem(&ends, &end, &tgid, BPF_ANY);
 }
 
 /* Takes an index, or 0 when there is none left below `limit`. */
@@ -84,6 +118,7 @@ static __attribute__((noinline)) __u32 index_of(const struct network_edge_key *k
   edge->family = key->family;
   edge->port = key->port;
   edge->network_namespace = key->network_namespace;
+  edge->peer = key->peer;
   edge->slow_ns = ~0ULL;
   __builtin_memcpy(edge->local, key->local, sizeof(edge->local));
   __builtin_memcpy(edge->remote, key->remote, sizeof(edge->remote));
@@ -103,26 +138,33 @@ static __always_inline __u32 edge_or_merged(struct network_edge_key *key, const 
   count_loss(LOSS_MERGED);
   key->family = 0;
   key->port = 0;
+  key->peer = 0;
   key->network_namespace = 0;
   __builtin_memset(key->local, 0, sizeof(key->local));
   __builtin_memset(key->remote, 0, sizeof(key->remote));
   return index_of(key, NULL, MAX_EDGES);
 }
 
-static __always_inline __u8 guess_role(const struct sock *sk) {
-  __u64 key = port_key(namespace_of(sk), sk->__sk_common.skc_num);
+static __always_inline __u8 guess_role(const struct sock *sk, __u16 port) {
+  __u64 key = port_key(namespace_of(sk), port);
 
   return bpf_map_lookup_elem(&listening, &key) ? NETWORK_SERVER : NETWORK_CLIENT;
 }
 
-/* Edge of a socket of TCP, or of UDP that is connected. */
-static __always_inline __u32 edge_of_internet(const struct sock *sk, __u32 number, __u8 protocol,
-                                              __u8 role) {
-  struct network_edge_key key = {.number = number, .protocol = protocol, .role = role};
+/* Edge of a socket of TCP, whose local port is `port`. */
+static __always_inline __u32 edge_of_tcp(const struct sock *sk, __u32 number, __u8 role,
+                                         __u16 port) {
+  struct network_edge_key key = {.number = number, .protocol = NETWORK_TCP, .role = role};
 
   put_addresses(&key, sk);
   key.network_namespace = namespace_of(sk);
-  key.port = role == NETWORK_SERVER ? sk->__sk_common.skc_num : remote_port(sk);
+  key.port = role == NETWORK_SERVER ? port : remote_port(sk);
+  if (role == NETWORK_SERVER)
+    key.peer = find_connector(&key, sk, port);
+  /* Clients that come and go must not use up all edges. */
+  if (key.peer && !bpf_map_lookup_elem(&edge_indexes, &key) &&
+      !take_index(&local_peers_used, MAX_LOCAL_PEERS))
+    key.peer = 0;
   return edge_or_merged(&key, NULL);
 }
 
@@ -157,7 +199,7 @@ static __always_inline __u32 edge_of_unix(struct sock *sk, __u32 number, __u8 *r
   for (int i = 0; i < UNIX_PATH_BYTES; i += 8)
     hash = mix(hash, *(__u64 *)(path + i));
   *(__u64 *)key.local = hash;
-  *(__u32 *)key.remote = BPF_CORE_READ(sk, sk_peer_pid, numbers[0].nr);
+  key.peer = BPF_CORE_READ(sk, sk_peer_pid, numbers[0].nr);
   *role = key.role;
   return edge_or_merged(&key, path);
 }
@@ -173,9 +215,11 @@ static __attribute__((noinline)) int take_over(struct connection *connection, st
     __sync_fetch_and_add(&edge->open, -1);
   connection->counted = 0;
   if (tcp) {
+    if (!connection->port)
+      connection->port = sk->__sk_common.skc_num;
     if (!connection->role)
-      connection->role = guess_role(sk);
-    connection->edge = edge_of_internet(sk, number, NETWORK_TCP, connection->role);
+      connection->role = guess_role(sk, connection->port);
+    connection->edge = edge_of_tcp(sk, number, connection->role, connection->port);
   } else
     connection->edge = edge_of_unix(sk, number, &connection->role);
   connection->number = number;

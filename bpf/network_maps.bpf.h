@@ -27,6 +27,7 @@ const volatile __u64 pid_namespace_inode = 0; /* of the agent's /proc/self/ns/pi
 __u64 losses[NETWORK_LOSSES] = {};
 __u32 edges_used = 0;    /* index 0 is none */
 __u32 counters_used = 0; /* the same */
+__u32 local_peers_used = 0;
 __u64 ids_used = 0;
 __u64 samples_begun = 0;
 /* Samples that may be taken until user space sets these again, by reason. */
@@ -49,18 +50,20 @@ struct connection {
   __u64 method;        /* first bytes of the request */
   __u64 sample;        /* number of the sample whose response is under way, 0: none */
   struct fragment fragment;
+  __u32 connector;    /* thread group id of who connects, while it does */
   __u32 number;       /* of the process it belongs to: that handled it last */
   __u32 edge;         /* 0 until a process that is watched handles it */
   __u32 request_edge; /* of the request in flight */
   __u32 path;         /* of it: index of counters */
   __u32 retransmits;  /* of them counted */
   __u32 moved;        /* 1 when bytes moved since its round trip time was taken */
+  __u16 port;         /* the local one: a socket that is closing has lost it */
   __u16 early_status;
-  __u16 misses;         /* messages that were no HTTP */
-  __u8 role;            /* enum network_role */
+  __u16 misses; /* messages that were no HTTP */
+  __u8 role;    /* enum network_role */
   __u8 listens;
-  __u8 counted;         /* among the open ones of its edge */
-  __u8 ended_by;        /* 1 + enum close_reason, 0 while neither end has ended it */
+  __u8 counted;  /* among the open ones of its edge */
+  __u8 ended_by; /* 1 + enum close_reason, 0 while neither end has ended it */
   __u8 reset_received;
   __u8 closed;
   __u8 http_role;       /* 0 unknown, 1 + http_role */
@@ -78,7 +81,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
-  __uint(max_entries, MAX_EDGES); /* (48 + 8 + 48) x 4,096 = 0.4 MB */
+  __uint(max_entries, MAX_EDGES); /* (56 + 8 + 48) x 4,096 = 0.5 MB */
   __type(key, struct network_edge_key);
   __type(value, __u32);
 } edge_indexes SEC(".maps");
@@ -115,6 +118,15 @@ struct {
   __type(value, __u8);
 } listening SEC(".maps");
 
+/* Who connected, of TCP connections to this host; one that is evicted is told by its address alone.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_LRU_HASH);
+  __uint(max_entries, 8192); /* (40 + 8 + 56) x 8,192 = 0.8 MB */
+  __type(key, struct network_end_key);
+  __type(value, __u32);
+} ends SEC(".maps");
+
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
   __uint(map_flags, BPF_F_NO_PREALLOC);
@@ -123,8 +135,8 @@ struct {
   __type(value, struct network_query_value);
 } queries SEC(".maps");
 
-/* The first bytes of requests in flight, by the id of their connection: what is overwritten by another's
- * has its samples without them. They leave the kernel with a sample only. */
+/* The first bytes of requests in flight, by the id of their connection: what is overwritten by
+ * another's has its samples without them. They leave the kernel with a sample only. */
 struct head_text {
   __u64 connection;
   __u64 started_boot_ns;

@@ -41,8 +41,8 @@ static __always_inline __u64 find_end(__u64 word) {
 
 /*
  * Cuts this CPU's target where its path ends, clears the rest (the query and headers are nobody's
- * business), and returns a hash of it. The last 8 bytes are not read into it. A function of its own,
- * so that it is verified once.
+ * business), and returns a hash of it. The last 8 bytes are not read into it. A function of its
+ * own, so that it is verified once.
  */
 __attribute__((noinline)) __u64 cut_path(void) {
   __u32 zero = 0;
@@ -95,8 +95,8 @@ __attribute__((noinline)) __u32 add_path(__u32 edge_index, __u64 hash) {
 }
 
 /* Index of the counters of a request's path; 0 when it has none of its own. */
-static __always_inline __u32 path_of(__u32 edge, const struct message *message,
-                                     __u32 method_bytes, __u32 fragment_bytes) {
+static __always_inline __u32 path_of(__u32 edge, const struct message *message, __u32 method_bytes,
+                                     __u32 fragment_bytes) {
   struct network_path_key key = {.edge = edge};
   __u32 zero = 0, index, *known;
   struct target *target = bpf_map_lookup_elem(&targets, &zero);

@@ -86,8 +86,7 @@ static __always_inline void end_sample(struct connection *connection) {
 }
 
 static __always_inline void end_quiet_sample(struct connection *connection) {
-  if (connection->sample &&
-      bpf_ktime_get_boot_ns() - connection->last_response_boot_ns > QUIET_NS)
+  if (connection->sample && bpf_ktime_get_boot_ns() - connection->last_response_boot_ns > QUIET_NS)
     end_sample(connection);
 }
 

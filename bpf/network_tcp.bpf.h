@@ -55,7 +55,7 @@ static __always_inline void on_connected(struct connection *connection, struct s
 }
 
 static __always_inline void on_connect_failed(struct connection *connection, struct sock *sk) {
-  __u32 index = edge_of_internet(sk, connection->number, NETWORK_TCP, NETWORK_CLIENT);
+  __u32 index = edge_of_tcp(sk, connection->number, NETWORK_CLIENT, 0);
   struct network_edge_value *edge = find_edge(index);
   struct tcp_sock *tcp = bpf_skc_to_tcp_sock(sk);
   __u32 failure = CONNECT_FAILED;
@@ -105,22 +105,36 @@ static __always_inline void on_closed(struct connection *connection, struct sock
     __sync_fetch_and_add(&edge->resets_received, 1);
 }
 
-/* What a watched process does to a socket, which is the current one then. */
+/* Whether both ends can be on this host: a connection to an address of one's own comes from it. */
+static __always_inline bool is_local(const struct network_edge_key *key) {
+  return is_loopback(key->family, key->remote) ||
+         (*(__u64 *)key->local == *(__u64 *)key->remote &&
+          *(__u64 *)(key->local + 8) == *(__u64 *)(key->remote + 8));
+}
+
+/* What a process does to a socket of its own: it is the current one then. */
 static __always_inline void on_own_state(struct sock *sk, int new_state) {
-  struct watch_value *watch = find_watch(bpf_get_current_pid_tgid() >> 32);
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
+  struct watch_value *watch = find_watch(tgid);
+  struct network_edge_key addresses = {};
   struct connection *connection;
   __u8 one = 1;
   __u64 key;
 
-  if (!watch)
-    return;
+  if (!watch) {
+    if (new_state == TCP_LISTEN)
+      return;
+    put_addresses(&addresses, sk);
+    if (!is_local(&addresses))
+      return;
+  }
   connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
   if (!connection) {
     count_loss(LOSS_UNTRACKED);
     return;
   }
   __builtin_memset(connection, 0, sizeof(*connection));
-  connection->number = watch->number;
+  connection->number = watch ? watch->number : 0;
   if (new_state == TCP_LISTEN) {
     connection->listens = 1;
     key = port_key(namespace_of(sk), sk->__sk_common.skc_num);
@@ -128,14 +142,15 @@ static __always_inline void on_own_state(struct sock *sk, int new_state) {
     return;
   }
   connection->role = NETWORK_CLIENT;
+  connection->connector = tgid;
   connection->connect_boot_ns = bpf_ktime_get_boot_ns();
 }
 
 /*
  * Follows a connection's states.
  *
- * Hook: tp_btf/inet_sock_set_state, before the state is set. Of what arrives it runs in a softirq: the
- * current task is anybody's.
+ * Hook: tp_btf/inet_sock_set_state, before the state is set. Of what arrives it runs in a softirq:
+ * the current task is anybody's.
  *
  * Cost: 20 ns for sockets of nobody who is watched; 0.5 us a connection.
  */
@@ -150,7 +165,11 @@ int BPF_PROG(network_state, struct sock *sk, int old_state, int new_state) {
     return 0;
   }
   connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
-  if (!connection || !connection->number)
+  if (!connection)
+    return 0;
+  if (old_state == TCP_SYN_SENT && new_state == TCP_ESTABLISHED && connection->connector)
+    remember_connector(sk, connection->connector);
+  if (!connection->number)
     return 0;
   if (old_state == TCP_SYN_SENT) {
     if (new_state == TCP_ESTABLISHED)
@@ -165,6 +184,7 @@ int BPF_PROG(network_state, struct sock *sk, int old_state, int new_state) {
     __builtin_memset(connection, 0, sizeof(*connection));
     connection->number = number;
     connection->role = NETWORK_SERVER;
+    connection->port = sk->__sk_common.skc_num;
     return 0;
   }
   if (connection->listens)
@@ -256,6 +276,39 @@ int adopt_sockets(struct bpf_iter__task_file *context) {
   if (!watch || !socket || !socket->sk || !is_tcp(socket->sk))
     return 0;
   adopt(socket->sk, watch->number);
+  return 0;
+}
+
+/*
+ * Remembers who holds which end of the connections of this host, and writes who listens.
+ *
+ * Hook: iter/task_file of all processes, by user space, at the start and when there is an edge to a
+ * process of this host that is not known.
+ *
+ * Cost: 0.2 us an open file, 1 us a socket.
+ */
+SEC("iter/task_file")
+int list_sockets(struct bpf_iter__task_file *context) {
+  struct network_listener_event event = {};
+  struct task_struct *task = context->task;
+  struct file *file = context->file;
+  struct socket *socket;
+
+  if (!file || !task)
+    return 0;
+  socket = bpf_sock_from_file(file);
+  if (!socket || !socket->sk || !is_tcp(socket->sk))
+    return 0;
+  if (socket->sk->__sk_common.skc_state == TCP_ESTABLISHED) {
+    remember_connector(socket->sk, task->tgid);
+    return 0;
+  }
+  if (socket->sk->__sk_common.skc_state != TCP_LISTEN)
+    return 0;
+  event.tgid = task->tgid;
+  event.network_namespace = namespace_of(socket->sk);
+  event.port = socket->sk->__sk_common.skc_num;
+  bpf_seq_write(context->meta->seq, &event, sizeof(event));
   return 0;
 }
 

@@ -2,6 +2,7 @@ import { errno, libc } from "../sys/syscall.ts";
 import { explainRefusal } from "./capability_hint.ts";
 import { BpfError } from "./error.ts";
 import type { Libbpf } from "./libbpf.ts";
+import type { BpfMap } from "./map.ts";
 import type { BpfProgram } from "./program.ts";
 
 /** A program on its hook. It runs until the link is closed or this process ends, however it ends. */
@@ -38,12 +39,27 @@ export function attach(program: BpfProgram): Link {
 /**
  * Puts an iterator's program (`iter/task_file`) on one process, by its pid as this process's namespace sees it.
  *
- * `struct bpf_iter_attach_opts`: sz 0, link_info 8, link_info_len 16; `union bpf_iter_link_info`: task.tid 0, task.pid 4.
+ * `union bpf_iter_link_info`: task.tid 0, task.pid 4.
  *
  * @throws {BpfError} ESRCH when there is no such process.
  */
 export function attachToProcess(program: BpfProgram, pid: number): Link {
-  const target = new Uint32Array([0, pid, 0, 0]);
+  return attachIterator(program, new Uint32Array([0, pid, 0, 0]));
+}
+
+/**
+ * Puts an iterator's program (`iter/bpf_sk_storage_map`) on one map.
+ *
+ * `union bpf_iter_link_info`: map.map_fd 0.
+ *
+ * @throws {BpfError} when the kernel refuses.
+ */
+export function attachToMap(program: BpfProgram, map: BpfMap): Link {
+  return attachIterator(program, new Uint32Array([map.fd, 0, 0, 0]));
+}
+
+/** `struct bpf_iter_attach_opts`: sz 0, link_info 8, link_info_len 16. */
+function attachIterator(program: BpfProgram, target: Uint32Array<ArrayBuffer>): Link {
   const options = new BigUint64Array([
     24n,
     BigInt(Deno.UnsafePointer.value(Deno.UnsafePointer.of(target))),

@@ -119,24 +119,26 @@ export const layouts = {
     },
   },
   network_edge_key: {
-    size: 48,
-    layout: "48 bytes: number@0:unsigned32 network_namespace@4:unsigned32 protocol@8:unsigned8 role@9:unsigned8 family@10:unsigned8 pad@11:unsigned8 port@12:unsigned16 pad2@14:unsigned16 local@16:unsigned8[16] remote@32:unsigned8[16]",
+    size: 56,
+    layout: "56 bytes: number@0:unsigned32 network_namespace@4:unsigned32 peer@8:unsigned32 protocol@12:unsigned8 role@13:unsigned8 family@14:unsigned8 pad@15:unsigned8 port@16:unsigned16 pad2@18:unsigned16 pad3@20:unsigned32 local@24:unsigned8[16] remote@40:unsigned8[16]",
     offsets: {
       number: 0,
       network_namespace: 4,
-      protocol: 8,
-      role: 9,
-      family: 10,
-      pad: 11,
-      port: 12,
-      pad2: 14,
-      local: 16,
-      remote: 32,
+      peer: 8,
+      protocol: 12,
+      role: 13,
+      family: 14,
+      pad: 15,
+      port: 16,
+      pad2: 18,
+      pad3: 20,
+      local: 24,
+      remote: 40,
     },
   },
   network_edge_value: {
     size: 304,
-    layout: "304 bytes: received_bytes@0:unsigned64 sent_bytes@8:unsigned64 connect_sum_ns@16:unsigned64 connect_max_ns@24:unsigned64 rtt_sum_us@32:unsigned64 rtt_max_us@40:unsigned64 rtt_least_inverse@48:unsigned64 slow_ns@56:unsigned64 received_messages@64:unsigned32 sent_messages@68:unsigned32 opened@72:unsigned32 open@76:unsigned32 closed@80:unsigned32[4] connects@96:unsigned32 connect_failures@100:unsigned32[3] resets_sent@112:unsigned32 resets_received@116:unsigned32 retransmits@120:unsigned32 rtt_samples@124:unsigned32 http@128:unsigned32 dns@132:unsigned32 paths@136:unsigned32 network_namespace@140:unsigned32 number@144:unsigned32 protocol@148:unsigned8 role@149:unsigned8 family@150:unsigned8 pad@151:unsigned8 port@152:unsigned16 pad2@154:unsigned16 local@156:unsigned8[16] remote@172:unsigned8[16] unix_path@188:text8[112]",
+    layout: "304 bytes: received_bytes@0:unsigned64 sent_bytes@8:unsigned64 connect_sum_ns@16:unsigned64 connect_max_ns@24:unsigned64 rtt_sum_us@32:unsigned64 rtt_max_us@40:unsigned64 rtt_least_inverse@48:unsigned64 slow_ns@56:unsigned64 received_messages@64:unsigned32 sent_messages@68:unsigned32 opened@72:unsigned32 open@76:unsigned32 closed@80:unsigned32[4] connects@96:unsigned32 connect_failures@100:unsigned32[3] resets_sent@112:unsigned32 resets_received@116:unsigned32 retransmits@120:unsigned32 rtt_samples@124:unsigned32 http@128:unsigned32 dns@132:unsigned32 paths@136:unsigned32 network_namespace@140:unsigned32 peer@144:unsigned32 number@148:unsigned32 protocol@152:unsigned8 role@153:unsigned8 family@154:unsigned8 pad@155:unsigned8 port@156:unsigned16 pad2@158:unsigned16 local@160:unsigned8[16] remote@176:unsigned8[16] unix_path@192:text8[112]",
     offsets: {
       received_bytes: 0,
       sent_bytes: 8,
@@ -161,16 +163,39 @@ export const layouts = {
       dns: 132,
       paths: 136,
       network_namespace: 140,
-      number: 144,
-      protocol: 148,
-      role: 149,
-      family: 150,
-      pad: 151,
-      port: 152,
-      pad2: 154,
-      local: 156,
-      remote: 172,
-      unix_path: 188,
+      peer: 144,
+      number: 148,
+      protocol: 152,
+      role: 153,
+      family: 154,
+      pad: 155,
+      port: 156,
+      pad2: 158,
+      local: 160,
+      remote: 176,
+      unix_path: 192,
+    },
+  },
+  network_end_key: {
+    size: 40,
+    layout: "40 bytes: local@0:unsigned8[16] remote@16:unsigned8[16] local_port@32:unsigned16 remote_port@34:unsigned16 network_namespace@36:unsigned32",
+    offsets: {
+      local: 0,
+      remote: 16,
+      local_port: 32,
+      remote_port: 34,
+      network_namespace: 36,
+    },
+  },
+  network_listener_event: {
+    size: 16,
+    layout: "16 bytes: tgid@0:unsigned32 network_namespace@4:unsigned32 port@8:unsigned16 pad@10:unsigned16 pad2@12:unsigned32",
+    offsets: {
+      tgid: 0,
+      network_namespace: 4,
+      port: 8,
+      pad: 10,
+      pad2: 12,
     },
   },
   network_path_event: {
@@ -225,7 +250,7 @@ export const layouts = {
   },
   network_sample_event: {
     size: 1112,
-    layout: "1112 bytes: kind@0:unsigned32 edge@4:unsigned32 sample@8:unsigned64 started_boot_ns@16:unsigned64 request_ns@24:unsigned64 wait_ns@32:unsigned64 request_bytes@40:unsigned64 method@48:unsigned64 path@56:unsigned32 tid@60:unsigned32 status@64:unsigned16 reason@66:unsigned16 head_bytes@68:unsigned32 thread@72:text8[16] head@88:text8[1024]",
+    layout: "1112 bytes: kind@0:unsigned32 edge@4:unsigned32 sample@8:unsigned64 started_boot_ns@16:unsigned64 request_ns@24:unsigned64 wait_ns@32:unsigned64 request_bytes@40:unsigned64 method@48:unsigned64 path@56:unsigned32 tid@60:unsigned32 status@64:unsigned16 reason@66:unsigned16 head_bytes@68:unsigned32 thread@72:text8[16] head@88:unsigned8[1024]",
     offsets: {
       kind: 0,
       edge: 4,
@@ -614,11 +639,13 @@ export function decodeNetworkDnsEvent(view: DataView, offset: number): NetworkDn
 export interface NetworkEdgeKey {
   number: number;
   networkNamespace: number;
+  peer: number;
   protocol: number;
   role: number;
   family: number;
   port: number;
   pad2: number;
+  pad3: number;
 }
 
 /** Decodes a `struct network_edge_key`; allocates, so not for loops over many. */
@@ -626,11 +653,13 @@ export function decodeNetworkEdgeKey(view: DataView, offset: number): NetworkEdg
   return {
     number: view.getUint32(offset + 0, true),
     networkNamespace: view.getUint32(offset + 4, true),
-    protocol: view.getUint8(offset + 8),
-    role: view.getUint8(offset + 9),
-    family: view.getUint8(offset + 10),
-    port: view.getUint16(offset + 12, true),
-    pad2: view.getUint16(offset + 14, true),
+    peer: view.getUint32(offset + 8, true),
+    protocol: view.getUint8(offset + 12),
+    role: view.getUint8(offset + 13),
+    family: view.getUint8(offset + 14),
+    port: view.getUint16(offset + 16, true),
+    pad2: view.getUint16(offset + 18, true),
+    pad3: view.getUint32(offset + 20, true),
   };
 }
 
@@ -657,6 +686,7 @@ export interface NetworkEdgeValue {
   dns: number;
   paths: number;
   networkNamespace: number;
+  peer: number;
   number: number;
   protocol: number;
   role: number;
@@ -690,13 +720,48 @@ export function decodeNetworkEdgeValue(view: DataView, offset: number): NetworkE
     dns: view.getUint32(offset + 132, true),
     paths: view.getUint32(offset + 136, true),
     networkNamespace: view.getUint32(offset + 140, true),
-    number: view.getUint32(offset + 144, true),
-    protocol: view.getUint8(offset + 148),
-    role: view.getUint8(offset + 149),
-    family: view.getUint8(offset + 150),
-    port: view.getUint16(offset + 152, true),
-    pad2: view.getUint16(offset + 154, true),
-    unixPath: decodeText(view, offset + 188, 112),
+    peer: view.getUint32(offset + 144, true),
+    number: view.getUint32(offset + 148, true),
+    protocol: view.getUint8(offset + 152),
+    role: view.getUint8(offset + 153),
+    family: view.getUint8(offset + 154),
+    port: view.getUint16(offset + 156, true),
+    pad2: view.getUint16(offset + 158, true),
+    unixPath: decodeText(view, offset + 192, 112),
+  };
+}
+
+/** `struct network_end_key`, without its array `local`, `remote`. */
+export interface NetworkEndKey {
+  localPort: number;
+  remotePort: number;
+  networkNamespace: number;
+}
+
+/** Decodes a `struct network_end_key`; allocates, so not for loops over many. */
+export function decodeNetworkEndKey(view: DataView, offset: number): NetworkEndKey {
+  return {
+    localPort: view.getUint16(offset + 32, true),
+    remotePort: view.getUint16(offset + 34, true),
+    networkNamespace: view.getUint32(offset + 36, true),
+  };
+}
+
+/** `struct network_listener_event`. */
+export interface NetworkListenerEvent {
+  tgid: number;
+  networkNamespace: number;
+  port: number;
+  pad2: number;
+}
+
+/** Decodes a `struct network_listener_event`; allocates, so not for loops over many. */
+export function decodeNetworkListenerEvent(view: DataView, offset: number): NetworkListenerEvent {
+  return {
+    tgid: view.getUint32(offset + 0, true),
+    networkNamespace: view.getUint32(offset + 4, true),
+    port: view.getUint16(offset + 8, true),
+    pad2: view.getUint32(offset + 12, true),
   };
 }
 
@@ -782,7 +847,7 @@ export function decodeNetworkSampleEndEvent(view: DataView, offset: number): Net
   };
 }
 
-/** `struct network_sample_event`. */
+/** `struct network_sample_event`, without its array `head`. */
 export interface NetworkSampleEvent {
   kind: number;
   edge: number;
@@ -798,7 +863,6 @@ export interface NetworkSampleEvent {
   reason: number;
   headBytes: number;
   thread: string;
-  head: string;
 }
 
 /** Decodes a `struct network_sample_event`; allocates, so not for loops over many. */
@@ -818,7 +882,6 @@ export function decodeNetworkSampleEvent(view: DataView, offset: number): Networ
     reason: view.getUint16(offset + 66, true),
     headBytes: view.getUint32(offset + 68, true),
     thread: decodeText(view, offset + 72, 16),
-    head: decodeText(view, offset + 88, 1024),
   };
 }
 

@@ -18,18 +18,19 @@ export class CounterCursor {
   readonly #buckets: Uint32Array<ArrayBuffer>;
   readonly #bucketsBefore = new Uint32Array(latencyBuckets);
   readonly #interval = new HttpInterval();
-  #sumBefore: bigint;
-  #errors4xxBefore: number;
-  #errors5xxBefore: number;
+  #sumBefore = 0n;
+  #errors4xxBefore = 0;
+  #errors5xxBefore = 0;
   #late = false;
 
-  /** What the block holds already is left out. */
-  constructor(memory: ArrayBuffer, index: number) {
+  /** What the block holds already is left out, unless the block is `fresh`: nobody has read it before. */
+  constructor(memory: ArrayBuffer, index: number, { fresh = false } = {}) {
     const start = index * size;
     this.index = index;
     this.#words = new Uint32Array(memory, start, size / 4);
     this.#longs = new BigUint64Array(memory, start, size / 8);
     this.#buckets = new Uint32Array(memory, start + offsets.buckets, latencyBuckets);
+    if (fresh) return;
     this.#bucketsBefore.set(this.#buckets);
     this.#sumBefore = this.#longs[offsets.sum_ns / 8]!;
     this.#errors4xxBefore = this.#words[offsets.errors_4xx / 4]!;

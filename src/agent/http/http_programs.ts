@@ -8,6 +8,7 @@ import { RingBuffer } from "../../../lib/bpf/ring_buffer.ts";
 import { missingUprobes } from "../../../lib/bpf/uprobe.ts";
 import { layouts } from "../../gen/records.ts";
 import type { TlsPrograms } from "../tls/tls_libraries.ts";
+import { WatchTable, wordsOf } from "../watch_table.ts";
 
 /** Where the programs look: at events of sockets, or at the end of each system call where the kernel has no such events. */
 export type HttpHook = "sockets" | "calls";
@@ -37,12 +38,10 @@ export class HttpPrograms {
   readonly pendingProgram: BpfProgram;
   /** What reads plaintext, to be attached to libraries; undefined where the kernel cannot. */
   readonly tls: (TlsPrograms & { readonly sessions: BpfMap }) | undefined;
-  readonly #filter: Uint32Array<ArrayBuffer>;
   readonly #generation: Uint32Array<ArrayBuffer>;
   readonly #pendingFiles: Uint32Array<ArrayBuffer>;
   readonly #pendingRoom: Uint32Array<ArrayBuffer>;
-  readonly #watchGeneration: Uint32Array<ArrayBuffer>;
-  readonly #watches: BpfMap;
+  readonly #watches: WatchTable;
   #links: Link[] = [];
 
   private constructor(object: BpfObject, hook: HttpHook, readsTls: boolean) {
@@ -51,12 +50,10 @@ export class HttpPrograms {
     this.processes = object.map("processes").memory().buffer;
     this.counters = object.map("counters").memory().buffer;
     this.pendingProgram = object.program(pendingOfHook[hook]);
-    this.#filter = wordsOf(object, "watch_filter");
     this.#generation = wordsOf(object, "filter_generation");
-    this.#watchGeneration = wordsOf(object, "watch_generation");
     this.#pendingFiles = wordsOf(object, "pending_files");
     this.#pendingRoom = wordsOf(object, "pending_room");
-    this.#watches = object.map("watches");
+    this.#watches = new WatchTable(object);
     this.samples = new RingBuffer(object.map("samples"));
     this.tls = readsTls
       ? {
@@ -104,18 +101,12 @@ export class HttpPrograms {
 
   /** Has the process with this id in the host's pid namespace counted under `number`. @throws {BpfError} when the map is full. */
   watch(tgid: number, number: number): void {
-    const key = keyOf(tgid);
-    const value = new Uint8Array(new Uint32Array([number, 0]).buffer);
-    if (this.#watches.insert(key, value)) this.#countInFilter(tgid, 1);
-    // A child that is counted as its parent is there already; one that ended just now is not.
-    else if (this.#watches.replace(key, value)) Atomics.add(this.#watchGeneration, 0, 1);
+    this.#watches.watch(tgid, number);
   }
 
   /** Ends what `watch` began. */
   unwatch(tgid: number): void {
-    if (!this.#watches.delete(keyOf(tgid))) return;
-    this.#countInFilter(tgid, -1);
-    Atomics.add(this.#watchGeneration, 0, 1);
+    this.#watches.unwatch(tgid);
   }
 
   /** How often counters of URI filters were given away. */
@@ -146,11 +137,6 @@ export class HttpPrograms {
     this.samples.close();
     this.object.close();
   }
-
-  #countInFilter(tgid: number, one: 1 | -1): void {
-    const word = tgid >>> 2 & this.#filter.length - 1;
-    Atomics.add(this.#filter, word, one << 8 * (tgid & 3));
-  }
 }
 
 function bestHook(libbpf: Libbpf): HttpHook {
@@ -159,13 +145,4 @@ function bestHook(libbpf: Libbpf): HttpHook {
     probe.missingTracepoint(name) !== undefined
   );
   return missing ? "calls" : "sockets";
-}
-
-function wordsOf(object: BpfObject, variable: string): Uint32Array<ArrayBuffer> {
-  const { buffer, byteOffset, byteLength } = object.variable(variable);
-  return new Uint32Array(buffer, byteOffset, byteLength / 4);
-}
-
-function keyOf(tgid: number): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(new Uint32Array([tgid]).buffer);
 }

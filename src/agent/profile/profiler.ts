@@ -1,9 +1,13 @@
+import type { NetworkChunk } from "../../gen/stakeout/v1/network_pb.ts";
 import type { ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
 import type { LossCounts } from "../../model/profile.ts";
 import type { Task } from "../../model/task.ts";
 
+/** What profilers make: stacks, or whom processes talk to. */
+export type Chunk = ProfileChunk | NetworkChunk;
+
 /** Where a profiler hands its chunks: the queue on disk, or files. Resolves when the chunk is safe there. */
-export type ChunkSink = (chunk: ProfileChunk) => Promise<void>;
+export type ChunkSink = (chunk: Chunk) => Promise<void>;
 
 /** How a profile ended. */
 export interface ProfileOutcome {

@@ -1,0 +1,134 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type NetworkEdge,
+  NetworkEdgeSchema,
+  type NetworkProcess,
+  NetworkProcessSchema,
+  NetworkProtocol,
+  NetworkRole,
+} from "../../gen/stakeout/v1/network_pb.ts";
+import { formatPeer } from "../../model/network_address.ts";
+import type { LiveProcess } from "../discovery.ts";
+import { type EdgeIdentity, readEdgeIdentity } from "./edge_identity.ts";
+import type { Listener } from "./network_session.ts";
+
+/** Every so many chunks all is said again, for whom one of them did not reach. */
+const repeatEvery = 12;
+
+interface KnownEdge {
+  readonly identity: EdgeIdentity;
+  readonly message: NetworkEdge;
+  said: boolean;
+}
+
+export interface EdgeBookOptions {
+  readonly edges: ArrayBuffer;
+  /** Who is covered under a number. */
+  readonly covered: (number: number) => LiveProcess | undefined;
+  /** Who has this id in the host's pid namespace. */
+  readonly byTgid: (tgid: number) => LiveProcess | undefined;
+}
+
+/** Knows who is at the ends of all edges, and what of it has still to be said. */
+export class EdgeBook {
+  readonly #options: EdgeBookOptions;
+  readonly #edges = new Map<number, KnownEdge>();
+  readonly #processes = new Map<string, { message: NetworkProcess; said: boolean }>();
+  #chunks = 0;
+
+  constructor(options: EdgeBookOptions) {
+    this.#options = options;
+  }
+
+  /** Learns an edge; false while the kernel is still making it. */
+  learn(edge: number): boolean {
+    if (this.#edges.has(edge)) return true;
+    const identity = readEdgeIdentity(this.#options.edges, edge);
+    if (identity === undefined) return false;
+    const owner = this.#options.covered(identity.number);
+    const { number: _number, peerTgid, ...rest } = identity;
+    const message = create(NetworkEdgeSchema, { edge, processId: owner?.process.id ?? "", ...rest });
+    if (owner !== undefined) this.#learnProcess(owner, true);
+    this.#edges.set(edge, { identity, message, said: false });
+    if (peerTgid !== 0) this.#setPeer(edge, peerTgid);
+    return true;
+  }
+
+  /** True when an edge leads to a process of this host that is not known. */
+  get wantsListeners(): boolean {
+    return [...this.#edges.values()].some(isUnresolved);
+  }
+
+  /** Names the servers on this host that edges lead to. */
+  resolve(listeners: readonly Listener[]): void {
+    for (const [edge, known] of this.#edges) {
+      if (!isUnresolved(known)) continue;
+      const { networkNamespace, serverPort } = known.identity;
+      // Of several that share a port, as workers do, the first is who opened it.
+      const server = listeners.find((one) =>
+        one.port === serverPort && one.networkNamespace === networkNamespace
+      );
+      if (server !== undefined) this.#setPeer(edge, server.tgid);
+    }
+  }
+
+  /** The other end of an edge, for people. */
+  describe(edge: number): string {
+    const known = this.#edges.get(edge);
+    if (known === undefined) return "";
+    return formatPeer({ ...known.identity, isServer: known.identity.role === NetworkRole.SERVER });
+  }
+
+  /** Names a covered process, with or without traffic. */
+  learnCovered(live: LiveProcess): void {
+    this.#learnProcess(live, true);
+  }
+
+  /** Returns what is new or changed since the last chunk; now and then all of it. */
+  takeUnsaid(): { processes: NetworkProcess[]; edges: NetworkEdge[] } {
+    if (this.#chunks++ % repeatEvery === 0) {
+      for (const known of [...this.#edges.values(), ...this.#processes.values()]) known.said = false;
+    }
+    return { processes: take(this.#processes.values()), edges: take(this.#edges.values()) };
+  }
+
+  #setPeer(edge: number, tgid: number): void {
+    const live = this.#options.byTgid(tgid);
+    const known = this.#edges.get(edge);
+    if (live === undefined || known === undefined) return;
+    this.#learnProcess(live, false);
+    known.message.peerProcessId = live.process.id;
+    known.said = false;
+  }
+
+  #learnProcess({ process }: LiveProcess, covered: boolean): void {
+    const known = this.#processes.get(process.id);
+    if (known !== undefined && (known.message.covered || !covered)) return;
+    const { id, pid, name, service, instance } = process;
+    const message = create(NetworkProcessSchema, { processId: id, pid, name, service, instance, covered });
+    this.#processes.set(id, { message, said: false });
+  }
+}
+
+function take<T>(known: Iterable<{ readonly message: T; said: boolean }>): T[] {
+  const unsaid: T[] = [];
+  for (const entry of known) {
+    if (entry.said) continue;
+    entry.said = true;
+    unsaid.push(entry.message);
+  }
+  return unsaid;
+}
+
+/** A client of a server on the same host whose process is not known yet. */
+function isUnresolved({ identity, message }: KnownEdge): boolean {
+  return identity.protocol === NetworkProtocol.TCP && identity.role === NetworkRole.CLIENT &&
+    message.peerProcessId === "" && isLocal(identity);
+}
+
+/** A connection to an address of one's own comes from it. */
+function isLocal({ localAddress: local, remoteAddress: remote }: EdgeIdentity): boolean {
+  if (remote.length === 4 && remote[0] === 127) return true;
+  return local.length === remote.length && local.length > 0 &&
+    local.every((byte, index) => byte === remote[index]);
+}

@@ -1,0 +1,16 @@
+const always = [
+  "What a connection did before the profile began is not known; which end opened it is told by the port.",
+  "A connection attempt that finds no route is not seen.",
+  "Of HTTP only version 1 without TLS is read; HTTP/2, TLS and io_uring are counted as connections.",
+  "A UDP server's unconnected sockets do not tell whom they receive from; datagrams they send have their address.",
+  "DNS is read over UDP on port 53.",
+  "Unix sockets and UDP have no end that is told: they count as opened when first used.",
+  "Addresses are those each end sees: what is translated on the way (NAT) is not joined.",
+  "Up to 512 processes of this host are told apart as clients of a server, and 3,583 edges in all.",
+];
+
+/** What a network profile cannot tell, a sentence each. */
+export function listLimits(refusedProcesses: number): readonly string[] {
+  if (refusedProcesses === 0) return always;
+  return [...always, `${refusedProcesses} processes of the instance are beyond the limit of 4,096.`];
+}

@@ -1,0 +1,92 @@
+import { create } from "@bufbuild/protobuf";
+import { findTraceId, type TraceHeader } from "../../../lib/http1/trace_id.ts";
+import {
+  type NetworkSample,
+  NetworkSampleSchema,
+  SampleReason,
+  TraceHeader as WireTraceHeader,
+} from "../../gen/stakeout/v1/network_pb.ts";
+import { decodeNetworkSampleEndEvent, decodeNetworkSampleEvent, layouts } from "../../gen/records.ts";
+
+const { offsets } = layouts.network_sample_event;
+/** A response that has not ended by then is told as it is. */
+const waitNs = 5e9;
+const decoder = new TextDecoder();
+
+const reasons = [
+  SampleReason.UNSPECIFIED,
+  SampleReason.NORMAL,
+  SampleReason.SLOW,
+  SampleReason.FAILED,
+] as const;
+const headers: Readonly<Record<TraceHeader, WireTraceHeader>> = {
+  traceparent: WireTraceHeader.TRACEPARENT,
+  sw8: WireTraceHeader.SW8,
+  b3: WireTraceHeader.B3,
+};
+
+/**
+ * Makes samples of requests out of what the kernel says at the first and at the last byte of their responses. Of a request's
+ * head, which may hold secrets, its trace id is read here and nothing else; the head itself is not kept.
+ */
+export class NetworkSamples {
+  readonly #waiting = new Map<bigint, { sample: NetworkSample; sinceBootNs: number }>();
+  readonly #pathOf: (counters: number) => string;
+  readonly #unixMs: (atBootNs: number) => number;
+  #ready: NetworkSample[] = [];
+
+  /** @param pathOf Text of the path that has these counters; `""` when it is not known. */
+  constructor(options: { pathOf: (counters: number) => string; unixMs: (atBootNs: number) => number }) {
+    this.#pathOf = options.pathOf;
+    this.#unixMs = options.unixMs;
+  }
+
+  /** Takes a struct network_sample_event. */
+  begin(view: DataView<ArrayBuffer>, at: number): void {
+    const event = decodeNetworkSampleEvent(view, at);
+    const headBytes = Math.min(event.headBytes, layouts.network_sample_event.size - offsets.head);
+    const trace = findTraceId(new Uint8Array(view.buffer, view.byteOffset + at + offsets.head, headBytes));
+    const method = new Uint8Array(view.buffer, view.byteOffset + at + offsets.method, 8);
+    const startedMs = this.#unixMs(event.startedBootNs);
+    const sample = create(NetworkSampleSchema, {
+      edge: event.edge,
+      reason: reasons[event.reason] ?? SampleReason.UNSPECIFIED,
+      startedUnixUs: BigInt(Math.round(startedMs * 1000)),
+      method: decoder.decode(method).replaceAll(/[^A-Z]/g, ""),
+      path: this.#pathOf(event.path),
+      status: event.status,
+      requestBytes: event.requestBytes,
+      requestNs: BigInt(Math.max(0, event.requestNs)),
+      waitNs: BigInt(Math.max(0, event.waitNs)),
+      tid: event.tid,
+      threadName: event.thread,
+      ...(trace === undefined ? {} : { traceId: trace.id, traceHeader: headers[trace.header] }),
+    });
+    const sinceBootNs = event.startedBootNs + event.requestNs + event.waitNs;
+    this.#waiting.set(event.sample, { sample, sinceBootNs });
+  }
+
+  /** Takes a struct network_sample_end_event. */
+  end(view: DataView<ArrayBuffer>, at: number): void {
+    const event = decodeNetworkSampleEndEvent(view, at);
+    const waiting = this.#waiting.get(event.sample);
+    if (waiting === undefined) return;
+    this.#waiting.delete(event.sample);
+    waiting.sample.responseNs = BigInt(Math.max(0, event.responseNs));
+    waiting.sample.responseBytes = event.responseBytes;
+    waiting.sample.complete = true;
+    this.#ready.push(waiting.sample);
+  }
+
+  /** Returns those that are over, and those whose responses take longer than is waited for; at the `last` call all of them. */
+  take(atBootNs: number, last: boolean): NetworkSample[] {
+    for (const [number, { sample, sinceBootNs }] of this.#waiting) {
+      if (!last && atBootNs - sinceBootNs < waitNs) continue;
+      this.#waiting.delete(number);
+      this.#ready.push(sample);
+    }
+    const ready = this.#ready;
+    this.#ready = [];
+    return ready;
+  }
+}
