@@ -162,11 +162,13 @@ struct {
 /* A request's target. */
 struct target {
   __u64 words[URI_BYTES / 8];
+  __u32 path_bytes;
+  __u32 cut; /* 1 when its end was not in what could be read */
 };
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1); /* 128 bytes a CPU */
+  __uint(max_entries, 1); /* 136 bytes a CPU */
   __type(key, __u32);
   __type(value, struct target);
 } targets SEC(".maps");

@@ -30,13 +30,24 @@ static __always_inline __u32 counters_of(__u32 *field) {
   return known ? known : index;
 }
 
-/* Highest bit of the first byte that ends a path: what sorts before '!', and '?'. */
+/* Highest bits of the bytes that are this one; above the first such byte others may be set, too. */
+static __always_inline __u64 bytes_like(__u64 word, __u8 byte) {
+  word ^= byte * EACH_BYTE;
+  return (word - EACH_BYTE) & ~word;
+}
+
+/* Highest bit of the first byte that ends a path: what sorts before '!', '?' and '#'. */
 static __always_inline __u64 find_end(__u64 word) {
-  __u64 query = word ^ '?' * EACH_BYTE;
-  __u64 ends = ((word - '!' * EACH_BYTE) & ~word) | ((query - EACH_BYTE) & ~query);
+  __u64 ends = ((word - '!' * EACH_BYTE) & ~word) | bytes_like(word, '?') | bytes_like(word, '#');
 
   ends &= 0x80 * EACH_BYTE;
   return ends & -ends;
+}
+
+/* How many bytes are before the one whose highest bit this is. */
+static __always_inline __u32 bytes_before(__u64 end) {
+  return (end > 0xffffffff) * 4 + ((end & 0xffff0000ffff0000ULL) != 0) * 2 +
+         ((end & 0xff00ff00ff00ff00ULL) != 0);
 }
 
 /*
@@ -56,6 +67,7 @@ __attribute__((noinline)) __u64 cut_path(void) {
 
     if (keep && end) {
       word &= (end >> 7) - 1;
+      target->path_bytes = 8 * i + bytes_before(end);
       keep = 0;
     }
     target->words[i] = word;
@@ -88,7 +100,7 @@ __attribute__((noinline)) __u32 add_path(__u32 edge_index, __u64 hash) {
   event->kind = RECORD_PATH;
   event->edge = edge_index;
   event->counters = index;
-  event->text_bytes = URI_BYTES;
+  event->cut = target->cut;
   __builtin_memcpy(event->text, target->words, URI_BYTES);
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
   return index;
@@ -100,15 +112,20 @@ static __always_inline __u32 path_of(__u32 edge, const struct message *message, 
   struct network_path_key key = {.edge = edge};
   __u32 zero = 0, index, *known;
   struct target *target = bpf_map_lookup_elem(&targets, &zero);
+  int bytes;
 
   if (!target)
     return 0;
   __builtin_memset(target, 0, sizeof(*target));
-  if (read_target(message, method_bytes, fragment_bytes, (__u8 *)target->words) < 0) {
+  bytes = read_target(message, method_bytes, fragment_bytes, (__u8 *)target->words);
+  if (bytes < 0) {
     count_loss(LOSS_UNREADABLE);
     return 0;
   }
   key.hash = cut_path();
+  /* What is cut is not the path that looks the same. */
+  target->cut = target->path_bytes >= (__u32)bytes;
+  key.hash ^= target->cut;
   known = bpf_map_lookup_elem(&path_indexes, &key);
   index = known ? *known : add_path(edge, key.hash);
   if (!index)

@@ -200,12 +200,12 @@ export const layouts = {
   },
   network_path_event: {
     size: 144,
-    layout: "144 bytes: kind@0:unsigned32 edge@4:unsigned32 counters@8:unsigned32 text_bytes@12:unsigned32 text@16:text8[128]",
+    layout: "144 bytes: kind@0:unsigned32 edge@4:unsigned32 counters@8:unsigned32 cut@12:unsigned32 text@16:text8[128]",
     offsets: {
       kind: 0,
       edge: 4,
       counters: 8,
-      text_bytes: 12,
+      cut: 12,
       text: 16,
     },
   },
@@ -770,7 +770,7 @@ export interface NetworkPathEvent {
   kind: number;
   edge: number;
   counters: number;
-  textBytes: number;
+  cut: number;
   text: string;
 }
 
@@ -780,7 +780,7 @@ export function decodeNetworkPathEvent(view: DataView, offset: number): NetworkP
     kind: view.getUint32(offset + 0, true),
     edge: view.getUint32(offset + 4, true),
     counters: view.getUint32(offset + 8, true),
-    textBytes: view.getUint32(offset + 12, true),
+    cut: view.getUint32(offset + 12, true),
     text: decodeText(view, offset + 16, 128),
   };
 }

@@ -17,7 +17,7 @@ import { EdgeBook } from "./edge_book.ts";
 import { listLimits } from "./limits.ts";
 import { LossCursor } from "./network_loss.ts";
 import { NetworkSamples } from "./network_samples.ts";
-import type { NetworkSession } from "./network_session.ts";
+import type { Listener, NetworkSession } from "./network_session.ts";
 import { TrafficReader } from "./traffic_reader.ts";
 
 const chunkSeconds = 5;
@@ -63,6 +63,7 @@ export class NetworkRun {
   readonly #names = new DnsNames();
   readonly #losses: LossCursor;
   #byTgid: ReadonlyMap<number, LiveProcess> = new Map();
+  #listeners: readonly Listener[] = [];
   #listenersNotBeforeMs = 0;
   #chunks = 0;
   #messages = 0;
@@ -145,7 +146,11 @@ export class NetworkRun {
     const { traffic, pathTraffic, messages } = this.#reader.read(second, (edge) => this.#book.learn(edge));
     this.#messages += messages;
     this.#takeLostQueries(second, last ? Infinity : atBootNs - answerDeadlineNs);
-    if (this.#book.wantsListeners) this.#readListeners();
+    this.#book.resolve(this.#listeners);
+    if (this.#book.wantsListeners && (last || performance.now() >= this.#listenersNotBeforeMs)) {
+      this.#readListeners();
+      this.#book.resolve(this.#listeners);
+    }
     for (const row of traffic) {
       if (this.#writer.add("traffic", row)) {
         this.#storedMessages += Number(row.receivedMessages + row.sentMessages);
@@ -186,9 +191,8 @@ export class NetworkRun {
 
   #readListeners(): void {
     const startMs = performance.now();
-    if (startMs < this.#listenersNotBeforeMs) return;
     try {
-      this.#book.resolve(this.#session.readListeners());
+      this.#listeners = this.#session.readListeners();
     } catch (error) {
       if (!(error instanceof BpfError)) throw error;
       this.#options.logger.warn("Servers on this host cannot be told", { error });

@@ -16,7 +16,6 @@ import { SlowThreshold } from "./slow_threshold.ts";
 
 const pathEvent = layouts.network_path_event;
 const decoder = new TextDecoder();
-const hash = "#";
 
 interface OpenEdge {
   readonly cursor: EdgeCursor;
@@ -72,7 +71,7 @@ export class TrafficReader {
     const message = create(NetworkPathSchema, {
       pathNumber: counters,
       edge: view.getUint32(at + offsets.edge, true),
-      path: readPath(bytes),
+      path: readPath(bytes, view.getUint32(at + offsets.cut, true) !== 0),
     });
     const cursor = new CounterCursor(this.#session.counters, counters, { fresh: true });
     this.#paths.set(counters, { message, cursor });
@@ -132,11 +131,12 @@ export class TrafficReader {
   }
 }
 
-/** The kernel cut the query and cleared what follows; what fills the room was cut short. */
-function readPath(bytes: Uint8Array<ArrayBuffer>): string {
+/**
+ * The kernel cut the query and what follows. Of a whole URL, as proxies get, the path alone is kept: there may be a password in
+ * front of the host.
+ */
+function readPath(bytes: Uint8Array<ArrayBuffer>, cut: boolean): string {
   const end = bytes.indexOf(0);
-  const path = decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
-  const fragment = path.indexOf(hash);
-  if (fragment >= 0) return path.slice(0, fragment);
-  return bytes.length - (end < 0 ? bytes.length : end) <= 8 ? `${path}…` : path;
+  const target = decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return target.replace(/^https?:\/\/[^/]*/i, "") + (cut ? "…" : "");
 }
