@@ -10,8 +10,13 @@ import { libbpf } from "./harness.ts";
 import { withoutLeaks } from "./leak_check.ts";
 import { NetworkRecorder, sumEdges } from "./network_recorder.ts";
 
-const isServer = ({ role }: NetworkEdge) => role === NetworkRole.SERVER;
-const isClient = ({ role }: NetworkEdge) => role === NetworkRole.CLIENT;
+function isServer({ role }: NetworkEdge): boolean {
+  return role === NetworkRole.SERVER;
+}
+
+function isClient({ role }: NetworkEdge): boolean {
+  return role === NetworkRole.CLIENT;
+}
 
 Deno.test("network counts connections, requests and bytes of nginx as its clients do", () =>
   withoutLeaks(libbpf, async () => {
