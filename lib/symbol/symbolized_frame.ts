@@ -11,7 +11,7 @@ export interface SymbolizedFrame {
    * for the kernel, for code without a file and where nothing is mapped.
    */
   readonly address: bigint;
-  /** Where in the source it is, of JIT and interpreted functions where they begin; absent when that is not known. */
+  /** Where in the source it is, of JIT functions and Node's where they begin; absent when that is not known. */
   readonly source?: SourcePlace;
   /** The compiler put this function into the next frame's, which is at the same address. */
   readonly inlined?: boolean;

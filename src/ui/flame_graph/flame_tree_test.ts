@@ -108,6 +108,24 @@ Deno.test("buildFlameTree() takes a script's function for one however it is run,
   assert.equal(buildFlameTree(profile).size, 3);
 });
 
+Deno.test("buildFlameTree() takes lines that ran of an interpreted function for one function, in a module that is its file", () => {
+  const profile = profileOf([["main;x", 1], ["main;y", 2]]);
+  const file = profile.strings.push("/srv/app.py") - 1;
+  for (const [index, frame] of profile.frames.slice(1).entries()) {
+    const name = profile.frames[1]!.function;
+    Object.assign(frame, {
+      kind: FrameKind.INTERPRETED,
+      function: name,
+      module: file,
+      file,
+      line: 7 + index,
+    });
+  }
+  const tree = buildFlameTree(profile);
+  assert.equal(tree.size, 3);
+  assert.equal(tree.symbols[tree.symbol[2]!]!.place, "/srv/app.py:8");
+});
+
 Deno.test("buildFlameTree() takes code without a name that a process made itself for one function", () => {
   const profile = profileOf([["main;x", 1], ["main;y", 2]]);
   const module = profile.strings.push("[java jit]") - 1;

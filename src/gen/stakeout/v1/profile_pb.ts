@@ -83,7 +83,7 @@ export type Frame = Message<"stakeout.v1.Frame"> & {
   file: number;
 
   /**
-   * Line in the file, from 1; 0 when it is not known. Of JIT and interpreted functions, the line where they begin.
+   * Line in the file, from 1; 0 when it is not known. Of JIT functions and Node's, the line where they begin.
    *
    * @generated from field: uint32 line = 6;
    */
