@@ -21,16 +21,19 @@ const calls = new RegExp(
   ].join("|") + ")(?:\\.|$)",
 );
 
+/** What `python -X perf` puts before each function, for profilers that see native frames alone. */
+const trampoline = "py::";
+
 /**
  * Marks native frames as the runtime's by which the interpreter calls a function, and those by which it was started: nothing
  * that an author wrote or called. What a Python function calls in C stays, and so does the host that a Python is embedded in.
  */
 export function markInterpreterFrames(frames: readonly NamedFrame[]): NamedFrame[] {
   const outermost = frames.findLastIndex(({ kind }) => kind === "interpreted");
+  if (outermost < 0) return [...frames];
   return frames.map((frame, position) => {
-    const isOwn = position < outermost
-      ? calls.test(frame.function)
-      : outermost >= 0 && ownFile.test(frame.module);
-    return isOwn && frame.kind === "user" ? { ...frame, runtime: true } : frame;
+    const isOwn = position < outermost ? calls.test(frame.function) : ownFile.test(frame.module);
+    const isTrampoline = frame.kind === "jit" && frame.function.startsWith(trampoline);
+    return isTrampoline || (isOwn && frame.kind === "user") ? { ...frame, runtime: true } : frame;
   });
 }

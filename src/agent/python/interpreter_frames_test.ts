@@ -48,6 +48,13 @@ Deno.test("markInterpreterFrames() marks calls between Python functions, and kee
   );
 });
 
+Deno.test("markInterpreterFrames() marks what -X perf puts before each function", () => {
+  const [python] = parse("py:main");
+  const jit = { kind: "jit", function: "py::main:/app.py", module: "", address: 5n } as const;
+  assert.deepEqual(markInterpreterFrames([jit, python!]), [{ ...jit, runtime: true }, python]);
+  assert.deepEqual(markInterpreterFrames([jit]), [jit]);
+});
+
 Deno.test("markInterpreterFrames() marks calls that have not arrived, and no stack without Python", () => {
   assert.equal(shown("_PyEval_EvalFrameDefault@static list_sort@static py:main"), "list_sort py:main");
   assert.equal(shown("memcpy@libc PyObject_Vectorcall@static py:main"), "memcpy py:main");
