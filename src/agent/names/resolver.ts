@@ -31,8 +31,9 @@ const defaultMemoryLimitBytes = 256 * 1024 * 1024;
 type NamingProcess = HelperProcess<Request, Answer>;
 
 /** A frame with the name that was found for it; all of its text is attacker's input. */
-export interface NamedFrame extends Omit<SymbolizedFrame, "kind"> {
-  readonly kind: SymbolizedFrame["kind"] | "interpreted";
+export interface NamedFrame extends SymbolizedFrame {
+  /** Where a function begins, of which `source` says the line that it is at; absent when that is the same, or not known. */
+  readonly startLine?: number;
 }
 
 /** How to start a resolver. */

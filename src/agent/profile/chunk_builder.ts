@@ -169,7 +169,8 @@ export class ChunkBuilder {
   #frame(frame: NamedFrame): number {
     const file = frame.source?.file ?? "";
     const line = frame.source?.line ?? 0;
-    const place = `${file}\0${line}\0${frame.inlined ?? false}\0${frame.runtime ?? false}`;
+    const startLine = frame.startLine ?? 0;
+    const place = `${file}\0${line}\0${startLine}\0${frame.inlined ?? false}\0${frame.runtime ?? false}`;
     const key = `${frame.kind}\0${frame.address}\0${frame.function}\0${frame.module}\0${place}`;
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
@@ -183,10 +184,11 @@ export class ChunkBuilder {
       line,
       inlined: frame.inlined ?? false,
       runtime: frame.runtime ?? false,
+      startLine,
     });
     this.#frames.set(key, this.#frames.size);
     this.#chunk.frames.push(wire);
-    this.#bytes += 44;
+    this.#bytes += 50;
     return this.#frames.size - 1;
   }
 }

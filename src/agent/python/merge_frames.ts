@@ -64,9 +64,9 @@ function splitRuns(python: readonly PythonFrame[]): NamedFrame[][] {
   return runs;
 }
 
-function toNamed({ function: name, file, line }: PythonFrame): NamedFrame {
+function toNamed({ function: name, file, line, startLine }: PythonFrame): NamedFrame {
   // The file in the module's place keeps functions apart that have the same name.
-  const source = file === "" ? {} : { source: { file, line } };
+  const source = file === "" ? {} : { source: { file, line }, startLine };
   return {
     ...{ kind: "interpreted", function: name || "[unknown Python function]", module: file || "[python]" },
     ...{ address: 0n, ...source },

@@ -22,6 +22,7 @@ function python(names: string): PythonFrame[] {
     function: name.replace("|", ""),
     file: "/app.py",
     line: 7,
+    startLine: 5,
     isEntry: name.endsWith("|"),
   }));
 }
@@ -46,11 +47,12 @@ Deno.test("mergeFrames() puts the frames that each call of the evaluator ran in 
   assert.deepEqual(frame, {
     ...{ kind: "interpreted", function: "main", module: "/app.py", address: 0n },
     source: { file: "/app.py", line: 7 },
+    startLine: 5,
   });
 });
 
 Deno.test("mergeFrames() says of a function that it is unknown when its code object could not be read", () => {
-  const frame = { function: "", file: "", line: 0, isEntry: true };
+  const frame = { function: "", file: "", line: 0, startLine: 0, isEntry: true };
   assert.deepEqual(mergeFrames([], [frame], false), [
     { kind: "interpreted", function: "[unknown Python function]", module: "[python]", address: 0n },
   ]);

@@ -21,6 +21,8 @@ export interface PythonFrame {
   readonly file: string;
   /** From 1; 0 when only the file is known. */
   readonly line: number;
+  /** Where the function begins; 0 when that is not known. */
+  readonly startLine: number;
   /** The last frame that one call of the native evaluator runs. */
   readonly isEntry: boolean;
 }
@@ -71,6 +73,7 @@ export class PythonCodes {
         function: code?.function ?? "",
         file: code?.file ?? "",
         line: code === undefined ? 0 : findLine(code.lines, code.firstLine, instruction),
+        startLine: code?.firstLine ?? 0,
         isEntry: (word >> 62n & 1n) === 1n,
       };
     });

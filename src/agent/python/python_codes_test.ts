@@ -34,12 +34,12 @@ Deno.test("PythonCodes names frames by the code objects that came, and keeps no 
     5n << 32n | 0xffff_ffffn,
     6n << 32n,
   );
-  const run = { function: "Work.run", file: "/app.py", isEntry: false };
+  const run = { function: "Work.run", file: "/app.py", startLine: 10, isEntry: false };
   assert.deepEqual(codes.nameFrames(words), [
     { ...run, line: 10 },
     { ...run, line: 13, isEntry: true },
     { ...run, line: 10 },
-    { function: "", file: "", line: 0, isEntry: false },
+    { function: "", file: "", line: 0, startLine: 0, isEntry: false },
   ]);
 });
 
@@ -48,6 +48,12 @@ Deno.test("PythonCodes marks names that were cut at their end, and paths at thei
   codes.add(encode(1, "n".repeat(128), "f".repeat(192), []), 0);
   const [frame] = codes.nameFrames(BigUint64Array.of(1n << 32n));
   assert.deepEqual(frame, {
-    ...{ function: `${"n".repeat(128)}…`, file: `…${"f".repeat(192)}`, line: 0, isEntry: false },
+    ...{
+      function: `${"n".repeat(128)}…`,
+      file: `…${"f".repeat(192)}`,
+      line: 0,
+      startLine: 10,
+      isEntry: false,
+    },
   });
 });

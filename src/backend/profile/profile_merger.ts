@@ -181,8 +181,9 @@ class UsedTables {
       const name = this.#string(this.#source.strings[frame.function] ?? "");
       const module = this.#string(this.#source.strings[frame.module] ?? "");
       const file = this.#string(this.#source.strings[frame.file] ?? "");
-      const { kind, address, line, inlined, runtime } = frame;
-      this.#frameTable.push({ kind, function: name, module, address, file, line, inlined, runtime });
+      const { kind, address, line, inlined, runtime, startLine } = frame;
+      const place = { file, line, startLine };
+      this.#frameTable.push({ kind, function: name, module, address, ...place, inlined, runtime });
     });
   }
 

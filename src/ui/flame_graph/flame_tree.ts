@@ -99,12 +99,10 @@ function internFrames(
     const module = strings[frame.module] ?? "";
     const name = (strings[frame.function] ?? "") || unnamed(frame, module);
     const script = isScript(frame);
-    const file = strings[frame.file] ?? "";
-    // A script's function is one however it is run. Code that was compiled at run time is told by where it begins, for there are
-    // many of one name; elsewhere the module is the script's file, and the line is the one that ran.
-    const isFile = module === file || (file.startsWith("…") && module.endsWith(file.slice(1)));
-    const begin = isFile ? "" : `${file}:${frame.line}`;
-    const key = script ? `script\n${module}\n${name}\n${begin}` : `${frame.kind}\n${module}\n${name}`;
+    // A script's function is where it begins, however it is run; there are many of one name.
+    const key = script
+      ? `script\n${module}\n${name}\n${strings[frame.file] ?? ""}:${frame.startLine || frame.line}`
+      : `${frame.kind}\n${module}\n${name}`;
     let symbol = known.get(key);
     if (symbol === undefined) {
       symbol = symbols.push({ key, name, module, kind: frame.kind, place: "", inlined: true }) - 1;
@@ -121,6 +119,7 @@ function internFrames(
       }
     }
     if (!frame.inlined) symbols[symbol]!.inlined = false;
+    const file = strings[frame.file] ?? "";
     if (file !== "") {
       const place = frame.line > 0 ? `${file}:${frame.line}` : file;
       const weight = (lines.get(`${symbol} ${place}`) ?? 0) + frameWeights[index]!;

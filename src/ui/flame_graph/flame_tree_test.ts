@@ -106,6 +106,11 @@ Deno.test("buildFlameTree() takes a script's function for one however it is run,
   assert.deepEqual([symbol?.name, symbol?.kind, symbol?.place], ["handler", FrameKind.JIT, "/srv/app.js:3"]);
   profile.frames[3]!.line = 30;
   assert.equal(buildFlameTree(profile).size, 3);
+  // At two lines of one function, which begins at the third.
+  profile.frames[2]!.startLine = 3;
+  profile.frames[3]!.startLine = 3;
+  const tree = buildFlameTree(profile);
+  assert.deepEqual([tree.size, tree.symbols[tree.symbol[1]!]?.place], [2, "/srv/app.js:3"]);
 });
 
 Deno.test("buildFlameTree() takes lines that ran of an interpreted function for one function, in a module that is its file", () => {
