@@ -123,6 +123,7 @@ Deno.test("buildFlameTree() takes lines that ran of an interpreted function for 
       function: name,
       module: file,
       file,
+      startLine: 3,
       line: 7 + index,
     });
   }
