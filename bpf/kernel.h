@@ -198,6 +198,9 @@ struct task_struct {
   struct thread_info thread_info;
   struct files_struct *files;
   unsigned int flags;
+  unsigned int __state; /* 0 while it runs or could */
+  int on_cpu;
+  unsigned long nvcsw; /* switches of its own will so far */
   int pid;
   int tgid;
   struct task_struct *real_parent;

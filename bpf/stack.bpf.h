@@ -171,19 +171,19 @@ static __always_inline bool is_same_name(const struct thread_event *one,
   return left[0] == right[0] && left[1] == right[1];
 }
 
-static __always_inline void send_thread(__u32 tgid, __u32 tid, struct stack_counters_value *count) {
-  struct thread_event thread = {.kind = THREAD, .tgid = tgid, .tid = tid}, *known;
-  __u64 key = (__u64)tgid << 32 | tid;
+static __always_inline void send_thread(struct thread_event *thread,
+                                        struct stack_counters_value *count) {
+  __u64 key = (__u64)thread->tgid << 32 | thread->tid;
+  struct thread_event *known;
 
-  bpf_get_current_comm(thread.name, sizeof(thread.name));
   known = bpf_map_lookup_elem(&known_threads, &key);
-  if (known && is_same_name(known, &thread))
+  if (known && is_same_name(known, thread))
     return;
-  if (bpf_ringbuf_output(&stacks, &thread, sizeof(thread), wake_up())) {
+  if (bpf_ringbuf_output(&stacks, thread, sizeof(*thread), wake_up())) {
     count->unsent_threads++;
     return;
   }
-  bpf_map_update_elem(&known_threads, &key, &thread, BPF_ANY);
+  bpf_map_update_elem(&known_threads, &key, thread, BPF_ANY);
 }
 
 /*
@@ -221,6 +221,7 @@ static __always_inline struct thread_ids find_target(struct task_struct *task,
  */
 static __always_inline struct stack_pair take_stacks(void *context, struct stack_event *scratch,
                                                      const struct thread_ids *ids) {
+  struct thread_event thread = {.kind = THREAD, .tgid = ids->tgid, .tid = ids->tid};
   struct stack_counters_value *count;
   struct stack_pair pair = {};
   bool truncated;
@@ -233,7 +234,8 @@ static __always_inline struct stack_pair take_stacks(void *context, struct stack
   pair.kernel_hash = take_kernel_stack(context, scratch, count);
   if (truncated || scratch->depth == MAX_FRAMES)
     count->truncated++;
-  send_thread(ids->tgid, ids->tid, count);
+  bpf_get_current_comm(thread.name, sizeof(thread.name));
+  send_thread(&thread, count);
   return pair;
 }
 

@@ -33,6 +33,8 @@ export interface PprofSample {
 /** A profile as pprof understands it. */
 export interface PprofProfile {
   readonly sampleTypes: readonly PprofValueType[];
+  /** Type of the value that is shown first; viewers take the last when not given. */
+  readonly defaultSampleType?: string;
   readonly samples: readonly PprofSample[];
   readonly periodType?: PprofValueType;
   /** Units of `periodType` between two samples. */
@@ -49,7 +51,7 @@ export interface PprofProfile {
  * Writes a profile for pprof and everything that reads its files.
  *
  * Shape: gzip of perftools.profiles.Profile: sample_type 1, sample 2, mapping 3, location 4, function 5, string_table 6,
- * time_nanos 9, duration_nanos 10, period_type 11, period 12, comment 13.
+ * time_nanos 9, duration_nanos 10, period_type 11, period 12, comment 13, default_sample_type 14.
  *
  * @example
  * ```ts
@@ -108,6 +110,7 @@ class Encoder {
     if (profile.periodType !== undefined) this.#valueType(11, profile.periodType);
     this.#profile.integer(12, profile.period ?? 0);
     this.#profile.integers(13, (profile.comments ?? []).map((comment) => this.#string(comment)));
+    this.#profile.integer(14, this.#string(profile.defaultSampleType ?? ""));
     for (const text of this.#strings.keys()) this.#profile.text(6, text);
     return this.#profile.bytes;
   }

@@ -90,9 +90,9 @@ export class PolicyBook {
   }
 }
 
-/** What this version can do on any host: the other kinds are not built yet. */
+/** What this version can do on any host: network profiles are not built yet. */
 export const builtAbilities: Abilities = {
   metric: () => undefined,
-  kind: (kind) => kind === "on_cpu" ? undefined : `this version does not take ${kind} profiles yet`,
+  kind: (kind) => kind !== "network" ? undefined : `this version does not take ${kind} profiles yet`,
   tls: () => undefined,
 };

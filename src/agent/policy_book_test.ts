@@ -18,6 +18,7 @@ const httpRule = "  - { metric: http_error_rate, threshold: 5%, period: 10s, cou
 const withoutHttp: Abilities = {
   ...builtAbilities,
   metric: (metric) => metric.startsWith("http_") ? "no" : undefined,
+  kind: (kind) => kind === "off_cpu" ? "no" : undefined,
 };
 
 Deno.test("PolicyBook.replace() refuses each rule and kind that cannot be done and keeps the rest in place", () => {

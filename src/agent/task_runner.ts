@@ -18,8 +18,12 @@ export interface TaskRunnerOptions {
   readonly onEnded: (id: string) => void;
 }
 
+/** Longest that a task may run in all, however often it is extended. */
+const longestSeconds = 3_600;
+
 interface RunningTask {
-  readonly task: Task;
+  task: Task;
+  readonly control: { readonly signal: AbortSignal; durationSeconds: number };
   readonly abort: AbortController;
   readonly ended: Promise<void>;
 }
@@ -47,7 +51,7 @@ export class TaskRunner {
       policyVersion,
       processes,
       host: this.#options.host,
-      cause,
+      ...(cause === undefined ? {} : { cause }),
       kinds,
       state: "running",
       message: "",
@@ -55,6 +59,7 @@ export class TaskRunner {
       endedAtBootNs: 0,
       durationSeconds: policy.durationSeconds,
       frequencyHz: policy.onCpu.frequencyHz,
+      offCpuMinimumNs: policy.offCpu.minimumNs,
       loss: noLoss,
     };
     const abort = new AbortController();
@@ -66,7 +71,8 @@ export class TaskRunner {
       pids,
       service: processes[0]?.service ?? "",
     });
-    const ended = this.#run(task, { signal: abort.signal, durationSeconds: task.durationSeconds }).catch(
+    const control = { signal: abort.signal, durationSeconds: task.durationSeconds };
+    const ended = this.#run(task, control).catch(
       (error) => {
         logger.error("A task could not be reported", { task: task.id, error });
       },
@@ -74,7 +80,7 @@ export class TaskRunner {
       this.#running.delete(task.id);
       this.#options.onEnded(task.id);
     });
-    this.#running.set(task.id, { task, abort, ended });
+    this.#running.set(task.id, { task, control, abort, ended });
   }
 
   /** Ends a task early; what it took until then is kept. False when it does not run here. */
@@ -82,6 +88,21 @@ export class TaskRunner {
     const running = this.#running.get(id);
     running?.abort.abort("stopped");
     return running !== undefined;
+  }
+
+  /** Lets a task run longer. @returns why it cannot, undefined when it does. */
+  extend(id: string, seconds: number): string | undefined {
+    const running = this.#running.get(id);
+    if (running === undefined) return "The task does not run any more";
+    const durationSeconds = running.control.durationSeconds + seconds;
+    if (durationSeconds > longestSeconds) {
+      return `A task runs for ${longestSeconds} s at most; this one has ${running.control.durationSeconds}`;
+    }
+    running.control.durationSeconds = durationSeconds;
+    running.task = { ...running.task, durationSeconds };
+    this.#options.logger.info("Task extended", { task: id, durationSeconds });
+    void this.#options.onTask(running.task);
+    return undefined;
   }
 
   /** Ends all tasks because the agent ends, and waits until they are reported. */
@@ -98,6 +119,7 @@ export class TaskRunner {
     const state = joinStates(outcomes);
     const final: Task = {
       ...task,
+      durationSeconds: control.durationSeconds,
       state: state === "stopped" && control.signal.reason === "agent_stopped" ? "agent_stopped" : state,
       message: outcomes.map(({ message }) => message).filter((message) => message !== "").join("; "),
       endedAtBootNs: Math.max(...outcomes.map(({ endedAtBootNs }) => endedAtBootNs)),

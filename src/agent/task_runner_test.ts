@@ -3,7 +3,7 @@ import { silentLogger } from "../../lib/log.ts";
 import { parsePolicies, type PolicyDocument } from "../model/policy_file.ts";
 import { noLoss } from "../model/profile.ts";
 import type { Task } from "../model/task.ts";
-import type { ProfileOutcome, Profiler } from "./profile/profiler.ts";
+import type { ProfileOutcome, Profiler, RunControl } from "./profile/profiler.ts";
 import { TaskRunner } from "./task_runner.ts";
 import type { TaskPlan } from "./trigger.ts";
 
@@ -107,4 +107,30 @@ Deno.test("TaskRunner tells a task that a user stopped from one that ends with t
     assert.equal(reported[1]?.state, end);
     assert.equal(runner.stop("a".repeat(32)), false);
   }
+});
+
+Deno.test("TaskRunner.extend() lets a task run longer, an hour at most, and reports it", async () => {
+  let control: RunControl | undefined;
+  const { runner, reported, ended } = newRunner({
+    on_cpu: {
+      run(task, sink, given) {
+        control = given;
+        return profilerThat("waits").run(task, sink, given);
+      },
+    },
+  });
+  runner.start(plan(["on_cpu"]));
+  const id = runner.tasks[0]!.id;
+  assert.equal(runner.extend(id, 30), undefined);
+  assert.equal(control?.durationSeconds, 37);
+  assert.equal(runner.tasks[0]?.durationSeconds, 37);
+  assert.match(runner.extend(id, 3_600) ?? "", /3600 s at most; this one has 37/);
+  assert.match(runner.extend("f".repeat(32), 1) ?? "", /does not run/);
+  runner.stop(id);
+  await ended;
+  assert.deepEqual(reported.map(({ state, durationSeconds }) => [state, durationSeconds]), [
+    ["running", 7],
+    ["running", 37],
+    ["stopped", 37],
+  ]);
 });

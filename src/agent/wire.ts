@@ -31,10 +31,12 @@ export interface RefusalEpisode {
   readonly count: number;
   readonly firstAtBootNs: number;
   readonly lastAtBootNs: number;
-  readonly cause: Cause;
+  /** Absent for what somebody asked for. */
+  readonly cause?: Cause;
 }
 
-const wireKinds: Readonly<Record<ProfileKind, WireProfileKind>> = {
+/** Kinds as the wire numbers them. */
+export const wireKinds: Readonly<Record<ProfileKind, WireProfileKind>> = {
   on_cpu: WireProfileKind.ON_CPU,
   off_cpu: WireProfileKind.OFF_CPU,
   network: WireProfileKind.NETWORK,
@@ -94,6 +96,7 @@ export function toWireTask(task: Task, agentId: string, unixMs: UnixMs): WireTas
     endedAtUnixMs: task.endedAtBootNs === 0 ? 0n : toUnix(unixMs, task.endedAtBootNs),
     durationSeconds: task.durationSeconds,
     frequencyHz: task.frequencyHz,
+    offCpuMinimumNs: BigInt(task.offCpuMinimumNs),
     loss: toWireLoss(task.loss),
     host: task.host,
   });
@@ -120,7 +123,7 @@ export function toWireRefusal(refusal: RefusalEpisode, unixMs: UnixMs): WireRefu
     count: refusal.count,
     firstAtUnixMs: toUnix(unixMs, refusal.firstAtBootNs),
     lastAtUnixMs: toUnix(unixMs, refusal.lastAtBootNs),
-    cause: toWireCause(refusal.cause, unixMs),
+    ...(refusal.cause === undefined ? {} : { cause: toWireCause(refusal.cause, unixMs) }),
   });
 }
 

@@ -54,6 +54,7 @@ const task: Task = {
   endedAtBootNs: 0,
   durationSeconds: 600,
   frequencyHz: 99,
+  offCpuMinimumNs: 1_000_000,
   loss: { taken: 5, stored: 3, lostKernel: 1, lostAgent: 1, truncated: 2 },
 };
 

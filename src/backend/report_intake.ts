@@ -11,6 +11,7 @@ import { type Process, ProcessSchema } from "../gen/stakeout/v1/process_pb.ts";
 import { type ProfileChunk, ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
 import {
   type Cause,
+  ProfileKind,
   type Refusal,
   RefusalSchema,
   type Task,
@@ -150,6 +151,11 @@ function readChunk(chunk: ProfileChunk, context: ReportContext): ReportItem {
   const { sampleStacks, sampleThreads, sampleSeconds, sampleWeights } = chunk;
   const columns = [sampleThreads, sampleSeconds, sampleWeights];
   need(columns.every((column) => column.length === sampleStacks.length), "columns differ in length");
+  const { sampleWaits, sampleRunQueueNs, sampleStates } = chunk;
+  const waits = chunk.kind === ProfileKind.OFF_CPU ? sampleStacks.length : 0;
+  const waitColumns = [sampleWaits, sampleRunQueueNs, sampleStates];
+  need(waitColumns.every((column) => column.length === waits), "columns of waits differ in length");
+  need(chunk.waiting.length <= limits.waitingThreads, "too many waiting threads");
   const data = toBinary(ProfileChunkSchema, chunk);
   need(data.length <= limits.chunkBytes, "chunk over 1 MiB");
   return {

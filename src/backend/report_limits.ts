@@ -12,6 +12,7 @@ export const reportLimits = {
   secondsPerColumn: 300,
   secondsPerChunk: 60,
   chunkBytes: 1024 * 1024,
+  waitingThreads: 256,
   causeSlots: 3_600,
   taskProcesses: 2,
   matches: 4_096,

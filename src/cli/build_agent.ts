@@ -22,7 +22,7 @@ import { Trigger } from "../agent/trigger.ts";
 import { toWireTask } from "../agent/wire.ts";
 import type { Config } from "../model/config.ts";
 import { type ProfileKind, profileKinds } from "../model/policy.ts";
-import { buildOnCpuProfiler, type OnProgress } from "./build_profiler.ts";
+import { buildProfilers, type OnProgress } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 import { watchPods } from "./watch_pods.ts";
 
@@ -86,7 +86,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   });
   const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
   const tasks = new TaskRunner({
-    profilers: new Map([["on_cpu", buildOnCpuProfiler({ config, libbpf, clock, logger, ...progress })]]),
+    profilers: buildProfilers({ config, libbpf, clock, logger, ...progress }),
     host,
     bootNs: () => clock.bootNs(),
     logger,
@@ -96,7 +96,12 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
         value: toWireTask(task, place.agentId, (atBootNs) => clock.unixMs(atBootNs)),
       });
     },
-    onChunk: async (chunk) => void await emit({ case: "profile", value: chunk }),
+    onChunk: async (chunk) =>
+      void await emit(
+        chunk.$typeName === "stakeout.v1.NetworkChunk"
+          ? { case: "network", value: chunk }
+          : { case: "profile", value: chunk },
+      ),
     onEnded: (id) => trigger.taskEnded(id),
   });
   const agent = new Agent({

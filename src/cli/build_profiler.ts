@@ -6,13 +6,16 @@ import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { Debuginfod } from "../agent/debuginfod/debuginfod.ts";
 import { BadModules } from "../agent/child/bad_modules.ts";
 import { NameResolver } from "../agent/names/resolver.ts";
+import { OffCpuSession } from "../agent/profile/off_cpu_session.ts";
 import { OnCpuSession } from "../agent/profile/on_cpu_session.ts";
-import type { ProfileProgress } from "../agent/profile/profiler.ts";
+import type { ProfileProgress, Profiler } from "../agent/profile/profiler.ts";
 import { StackProfiler } from "../agent/profile/stack_profiler.ts";
+import { trimSwitchFrames } from "../agent/profile/trim_switch_frames.ts";
 import { TableBuilder } from "../agent/unwind/table_builder.ts";
 import { TableStore } from "../agent/unwind/table_store.ts";
-import { ProfileKind } from "../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind as WireKind } from "../gen/stakeout/v1/task_pb.ts";
 import type { Config } from "../model/config.ts";
+import type { ProfileKind } from "../model/policy.ts";
 import type { Process } from "../model/process.ts";
 import type { Task } from "../model/task.ts";
 import { readBuiltFile } from "./built_file.ts";
@@ -28,16 +31,16 @@ const tableHeapMegabytes = 256;
 export type OnProgress = (progress: ProfileProgress, task: Task) => void;
 
 /**
- * Makes the on-CPU profiler of this executable: its BPF object, its naming child and, where that is wanted, what fetches debug
- * files for it.
+ * Makes the profilers of this executable: their BPF objects, their naming children and, where that is wanted, what fetches debug
+ * files for them.
  */
-export function buildOnCpuProfiler(parts: {
+export function buildProfilers(parts: {
   config: Config;
   libbpf: Libbpf;
   clock: KernelClock;
   logger: Logger;
   onProgress?: OnProgress;
-}): StackProfiler {
+}): ReadonlyMap<ProfileKind, Profiler> {
   const { config, libbpf, clock, logger, onProgress } = parts;
   const badModules = new BadModules();
   const store = new TableStore(libbpf);
@@ -46,11 +49,8 @@ export function buildOnCpuProfiler(parts: {
     builder: new TableBuilder({ command: selfCommand(["table-child"], tableHeapMegabytes), store, logger }),
   };
   let debuginfod: Promise<Debuginfod | undefined> | undefined;
-  return new StackProfiler({
-    kind: ProfileKind.ON_CPU,
-    openSession: (pids, { frequencyHz }) =>
-      OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz, tables }),
-    startNaming: async (pids) => {
+  const surroundings = {
+    startNaming: async (pids: number[]) => {
       debuginfod ??= openDebuginfod(config, logger);
       const command = selfCommand(["naming-child"], namingHeapMegabytes);
       return await NameResolver.start({ command, pids, logger, badModules, debuginfod: await debuginfod });
@@ -59,7 +59,21 @@ export function buildOnCpuProfiler(parts: {
     clock,
     logger,
     ...(onProgress === undefined ? {} : { onProgress }),
+  };
+  const onCpu = new StackProfiler({
+    ...surroundings,
+    kind: WireKind.ON_CPU,
+    openSession: (pids, { frequencyHz }) =>
+      OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz, tables }),
   });
+  const offCpu = new StackProfiler({
+    ...surroundings,
+    kind: WireKind.OFF_CPU,
+    openSession: (pids, { offCpuMinimumNs: minimumNs }) =>
+      OffCpuSession.open(libbpf, readBuiltFile("bpf/off_cpu.bpf.o"), { pids, minimumNs, tables }),
+    trimStack: trimSwitchFrames,
+  });
+  return new Map([["on_cpu", onCpu], ["off_cpu", offCpu]]);
 }
 
 /** Undefined when it is off, or its folder cannot be had: then names are missing, and the log says why. */

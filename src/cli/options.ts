@@ -49,7 +49,9 @@ export interface RecordOptions extends ServiceOptions {
   durationSeconds: number;
   outputFile: string;
   format: ProfileFormat;
+  kind: "on_cpu" | "off_cpu";
   frequencyHz: number;
+  offCpuMinimumNs: number;
   /** Keep the frames of languages' runtimes. */
   runtimeFrames: boolean;
 }

@@ -26,6 +26,15 @@ export function parseSeconds(value: string): number {
   return milliseconds / 1000;
 }
 
+/** Milliseconds of `1ms`, `0.1ms`, `2s`, from nothing to ten seconds. */
+export function parseMinimum(value: string): number {
+  const milliseconds = parseDuration(value);
+  if (milliseconds === undefined || milliseconds > 10_000) {
+    throw new InvalidArgumentError("Write a number and ms or s, such as 1ms, from 0ms to 10s.");
+  }
+  return milliseconds;
+}
+
 /** Samples a second and CPU. */
 export function parseFrequency(value: string): number {
   return parseWhole(value, 1, 999, "a frequency in Hz");

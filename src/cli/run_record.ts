@@ -4,12 +4,12 @@ import { readExe, readStat } from "../../lib/procfs/process.ts";
 import { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { readBootId, readHostName } from "../agent/host.ts";
 import type { ProfileOutcome } from "../agent/profile/profiler.ts";
+import { wireKinds } from "../agent/wire.ts";
 import { ProfileMerger } from "../backend/profile/profile_merger.ts";
-import { ProfileKind } from "../gen/stakeout/v1/task_pb.ts";
 import { type Process, processId } from "../model/process.ts";
 import { noLoss } from "../model/profile.ts";
 import type { Task } from "../model/task.ts";
-import { buildOnCpuProfiler } from "./build_profiler.ts";
+import { buildProfilers } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
 import { describeQuality } from "./describe_quality.ts";
@@ -25,7 +25,8 @@ const mostTargets = 2;
 
 /** `stakeout record`: one profile, now. An interrupt ends it early; what was taken until then is written. */
 export async function runRecord(options: RecordOptions): Promise<number> {
-  const { pids, durationSeconds, frequencyHz, outputFile, runtimeFrames, config } = options;
+  const { pids, kind, durationSeconds, frequencyHz, offCpuMinimumNs, outputFile, runtimeFrames, config } =
+    options;
   if (pids.length > mostTargets) {
     throw new CommandError(
       `${pids.length} processes are too many for one profile; give at most ${mostTargets}`,
@@ -39,25 +40,33 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   const clock = new KernelClock();
   const processes = pids.map(findProcess);
   const task: Task = {
-    ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: readHostName(), kinds: ["on_cpu"] },
+    ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: readHostName(), kinds: [kind] },
     ...{ state: "running", message: "", endedAtBootNs: 0, loss: noLoss },
-    ...{ processes, durationSeconds, frequencyHz, startedAtBootNs: clock.bootNs() },
+    ...{ processes, durationSeconds, frequencyHz, offCpuMinimumNs, startedAtBootNs: clock.bootNs() },
   };
   const merger = new ProfileMerger({
-    ...{ taskId: task.id, kind: ProfileKind.ON_CPU, fromSecond: 0, toSecond: 0 },
+    ...{ taskId: task.id, kind: wireKinds[kind], fromSecond: 0, toSecond: 0 },
     taskStartMs: clock.unixMs(task.startedAtBootNs),
   });
   const line = new ProgressLine();
-  const profiler = buildOnCpuProfiler({
+  const unit = kind === "off_cpu" ? "waits" : "samples";
+  const profilers = buildProfilers({
     libbpf: openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so")),
     ...{ config, clock, logger },
     onProgress: ({ elapsedSeconds, loss, top }) =>
-      line.update({ elapsedSeconds, totalSeconds: durationSeconds, samples: loss.taken, top }),
+      line.update({ elapsedSeconds, totalSeconds: durationSeconds, samples: loss.taken, unit, top }),
   });
   const abort = new AbortController();
   using _signals = onEndSignal(() => abort.abort());
   const control = { signal: abort.signal, durationSeconds };
-  const outcome = await profiler.run(task, (chunk) => Promise.resolve(merger.add(chunk)), control);
+  const outcome = await profilers.get(kind)!.run(
+    task,
+    (chunk) => {
+      if (chunk.$typeName === "stakeout.v1.ProfileChunk") merger.add(chunk);
+      return Promise.resolve();
+    },
+    control,
+  );
   line.clear();
   if (outcome.state === "failed") {
     const fix = outcome.message.includes("; ") ? "" : "; see stakeout doctor";
@@ -74,7 +83,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   } catch (error) {
     throw cannotWrite(outputFile, error);
   }
-  printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome)}`);
+  printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome, unit)}`);
   printNote(describeQuality(profile.quality));
   const pidOf = new Map(processes.map(({ id, pid }) => [id, pid]));
   for (const note of listNameNotes(profile, pidOf)) printNote(`note: ${note}`);
@@ -114,9 +123,9 @@ function findProcess(pid: number): Process {
   };
 }
 
-function describeOutcome({ state, message, loss }: ProfileOutcome): string {
+function describeOutcome({ state, message, loss }: ProfileOutcome, unit: string): string {
   const lost = loss.lostKernel + loss.lostAgent;
-  const parts = [`${loss.taken} samples taken, ${loss.stored} stored, ${lost} lost`];
+  const parts = [`${loss.taken} ${unit} taken, ${loss.stored} stored, ${lost} lost`];
   if (state === "target_exited") parts.push("the process ended");
   if (state === "stopped") parts.push("stopped early");
   if (message !== "") parts.push(message);

@@ -5,7 +5,7 @@ import { keepAgentRights } from "./agent_rights.ts";
 import { Lifeline } from "./lifeline.ts";
 import { type ConfigFlags, loadConfig } from "./load_config.ts";
 import type { ProfileFormat, ServiceOptions } from "./options.ts";
-import { collectPids, collectValues, parseFrequency, parseSeconds } from "./parse_option.ts";
+import { collectPids, collectValues, parseFrequency, parseMinimum, parseSeconds } from "./parse_option.ts";
 import { readPolicyFiles } from "./policy_files.ts";
 import { findProfileFormat } from "./profile_format.ts";
 import { addBackendOptions, addListenOptions, addProfilingOptions } from "./shared_options.ts";
@@ -101,6 +101,7 @@ interface RecordFlags {
   format?: ProfileFormat;
   runtimeFrames?: boolean;
   offCpu?: boolean;
+  minimum: number;
   network?: boolean;
 }
 
@@ -117,21 +118,19 @@ function addRecordCommand(program: Command, end: (exitCode: number) => void): vo
     )
     .option("--runtime-frames", "keep frames by which Node and Java run functions")
     .option("--off-cpu", "record where threads wait instead")
+    .option("--minimum <duration>", "off-CPU: shortest wait that is kept", parseMinimum, 1)
     .option("--network", "record requests instead")
     .addHelpText(
       "after",
       `
 Examples:
   sudo stakeout record --pid 4711 --for 10s -o checkout.pb.gz
-  sudo stakeout record --pid 4711 --pid 4712 --frequency 999 -o checkout.folded`,
+  sudo stakeout record --pid 4711 --pid 4712 --frequency 999 -o checkout.folded
+  sudo stakeout record --pid 4711 --off-cpu --minimum 0.1ms -o waits.pb.gz`,
     )
     .action(async (options: RecordFlags, command: Command) => {
-      for (const [flag, given] of [["--off-cpu", options.offCpu], ["--network", options.network]] as const) {
-        if (given) {
-          throw new CommandError(`${flag} is not in this build yet; record on-CPU without it`, {
-            exitCode: 3,
-          });
-        }
+      if (options.network) {
+        throw new CommandError("--network is not in this build yet; record without it", { exitCode: 3 });
       }
       const format = findProfileFormat(options.output, options.format);
       const service = await readServiceOptions(command);
@@ -143,8 +142,10 @@ Examples:
           durationSeconds: options.for,
           outputFile: options.output,
           format,
+          kind: options.offCpu ? "off_cpu" : "on_cpu",
           frequencyHz: options.frequency,
           runtimeFrames: options.runtimeFrames ?? false,
+          offCpuMinimumNs: Math.round(options.minimum * 1e6),
         }),
       );
     });

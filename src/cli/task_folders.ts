@@ -1,21 +1,23 @@
 import type { Logger } from "../../lib/log.ts";
 import { ProfileMerger } from "../backend/profile/profile_merger.ts";
-import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
-import { type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import type { Profile, ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
+import { type ProfileKind, type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { listNameNotes } from "./name_notes.ts";
-import { toTaskRecord } from "./task_record.ts";
+import { nameKind, toTaskRecord } from "./task_record.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 
 interface OpenTask {
   readonly folder: string;
-  merger: ProfileMerger | undefined;
+  /** By kind. */
+  readonly mergers: Map<ProfileKind, ProfileMerger>;
 }
 
 const keptBytes = 1024 ** 3;
 
 /**
  * Writes each task into a folder of its own: `<UTC time>-<policy>-<pid>/` with task.json from its start on, and
- * profile.pb.gz and profile.folded beside it when it has ended.
+ * profile.pb.gz and profile.folded beside it when it has ended. Where a task has several kinds of stacks, the files of its
+ * second kind are called after it: off_cpu.pb.gz.
  *
  * Limits: the folder is kept under 1 GiB; the oldest tasks go first, said in the log.
  */
@@ -38,13 +40,13 @@ export class TaskFolders {
       "",
     );
     const name = `${time}-${task.policy}-${task.pids[0] ?? 0}`;
-    const open = this.#open.get(task.id) ?? { folder: `${this.#folder}/${name}`, merger: undefined };
+    const open = this.#open.get(task.id) ?? { folder: `${this.#folder}/${name}`, mergers: new Map() };
     this.#open.set(task.id, open);
     let notes: string[] = [];
     await Deno.mkdir(open.folder, { recursive: true, mode: 0o700 });
     if (task.state !== TaskState.RUNNING) {
       this.#open.delete(task.id);
-      notes = await this.#writeProfile(task, open);
+      notes = await this.#writeProfiles(task, open);
     }
     const text = JSON.stringify({ ...toFileRecord(task), notes }, null, 2) + "\n";
     await writeWhole(`${open.folder}/task.json`, new TextEncoder().encode(text));
@@ -59,17 +61,33 @@ export class TaskFolders {
     const open = this.#open.get(chunk.taskId);
     if (open === undefined) return;
     const taskStartMs = Number(chunk.startUnixMs);
-    open.merger ??= new ProfileMerger({
-      ...{ taskId: chunk.taskId, kind: chunk.kind, fromSecond: 0, toSecond: 0 },
-      taskStartMs,
-    });
-    open.merger.add(chunk);
+    let merger = open.mergers.get(chunk.kind);
+    if (merger === undefined) {
+      merger = new ProfileMerger({
+        ...{ taskId: chunk.taskId, kind: chunk.kind, fromSecond: 0, toSecond: 0 },
+        taskStartMs,
+      });
+      open.mergers.set(chunk.kind, merger);
+    }
+    merger.add(chunk);
   }
 
   /** Writes the files; returns what is missing of names. */
-  async #writeProfile(task: Task, { folder, merger }: OpenTask): Promise<string[]> {
-    if (merger === undefined) return [];
-    const profile = merger.finish();
+  async #writeProfiles(task: Task, { folder, mergers }: OpenTask): Promise<string[]> {
+    let name = "profile";
+    const notes = new Set<string>();
+    for (const kind of task.kinds) {
+      const profile = mergers.get(kind)?.finish();
+      if (profile === undefined) continue;
+      await this.#writeProfile(task, profile, `${folder}/${name === "" ? nameKind(kind) : name}`);
+      const pids = new Map(task.processIds.map((id, at) => [id, task.pids[at] ?? 0]));
+      for (const note of listNameNotes(profile, pids)) notes.add(note);
+      name = "";
+    }
+    return [...notes];
+  }
+
+  async #writeProfile(task: Task, profile: Profile, path: string): Promise<void> {
     const durationSeconds = Math.round(Number(task.endedAtUnixMs - task.startedAtUnixMs) / 1000);
     const title = {
       name: `${task.policy} ${task.pids.join(",")}`,
@@ -77,9 +95,8 @@ export class TaskFolders {
       durationSeconds,
       runtimeFrames: false,
     };
-    await writeWhole(`${folder}/profile.pb.gz`, await encodeProfile(profile, "pprof", title));
-    await writeWhole(`${folder}/profile.folded`, await encodeProfile(profile, "folded", title));
-    return listNameNotes(profile, new Map(task.processIds.map((id, at) => [id, task.pids[at] ?? 0])));
+    await writeWhole(`${path}.pb.gz`, await encodeProfile(profile, "pprof", title));
+    await writeWhole(`${path}.folded`, await encodeProfile(profile, "folded", title));
   }
 
   /** Removes the oldest tasks' folders, never `newest`, until the rest is small enough. */

@@ -24,6 +24,11 @@ export function findTaskState(name: string): TaskState | undefined {
   return entry === undefined ? undefined : Number(entry[0]) as TaskState;
 }
 
+/** Name of a kind as policies and files have it. */
+export function nameKind(kind: ProfileKind): string {
+  return kinds[kind] ?? "unknown";
+}
+
 /** A task as the CLI prints it in JSON: names for numbers, RFC 3339 for times. */
 export function toTaskRecord(task: Task) {
   return {
@@ -44,7 +49,7 @@ export function toTaskRecord(task: Task) {
     endedAt: task.endedAtUnixMs === 0n ? null : formatTime(task.endedAtUnixMs),
     durationSeconds: task.durationSeconds,
     frequencyHz: task.frequencyHz,
-    kinds: task.kinds.map((kind) => kinds[kind] ?? "unknown"),
+    kinds: task.kinds.map(nameKind),
     cause: task.cause === undefined ? null : {
       rule: task.cause.rule,
       metric: task.cause.metric,

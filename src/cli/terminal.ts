@@ -7,10 +7,11 @@ export interface Progress {
   elapsedSeconds: number;
   /** Absent when it runs without end. */
   totalSeconds?: number;
-  /** What is counted, `samples` for a profile. */
   samples: number;
+  /** What `samples` are, `samples` when not given. */
+  unit?: string;
   /** Heaviest first; names are of any origin. */
-  top: readonly { name: string; weight: number }[];
+  top: readonly { name: string; share: number }[];
   /** What runs, for watch: `checkout-latency of 4711`. */
   title?: string;
 }
@@ -63,14 +64,16 @@ export class ProgressLine {
 }
 
 /** `4s of 10s, 396 samples: hash_block 71 %, write 12 %`. */
-export function formatProgress({ elapsedSeconds, totalSeconds, samples, top, title }: Progress): string {
+export function formatProgress(
+  { elapsedSeconds, totalSeconds, samples, unit = "samples", top, title }: Progress,
+): string {
   const whole = formatDuration(Math.floor(elapsedSeconds) * 1000);
   const time = totalSeconds === undefined ? whole : `${whole} of ${formatDuration(totalSeconds * 1000)}`;
-  const functions = top.slice(0, 3).filter(() => samples > 0).map(({ name, weight }) =>
-    `${cutText(escapeControl(name), 40)} ${Math.round(100 * weight / samples)} %`
+  const functions = top.slice(0, 3).map(({ name, share }) =>
+    `${cutText(escapeControl(name), 40)} ${Math.round(100 * share)} %`
   );
   const head = title === undefined ? "" : `${escapeControl(title)}: `;
-  return `${head}${time}, ${samples} samples${functions.length > 0 ? `: ${functions.join(", ")}` : ""}`;
+  return `${head}${time}, ${samples} ${unit}${functions.length > 0 ? `: ${functions.join(", ")}` : ""}`;
 }
 
 /** Cuts in the middle, where long names differ least. */

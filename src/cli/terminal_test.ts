@@ -11,7 +11,7 @@ const progress = {
   elapsedSeconds: 4.2,
   totalSeconds: 90,
   samples: 200,
-  top: [{ name: "hash_block", weight: 142 }, { name: "\x1b[31mevil", weight: 24 }],
+  top: [{ name: "hash_block", share: 0.71 }, { name: "\x1b[31mevil", share: 0.12 }],
 };
 
 Deno.test("formatProgress() shows time, samples and the heaviest functions as text", () => {

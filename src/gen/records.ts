@@ -269,6 +269,65 @@ export const layouts = {
       head: 88,
     },
   },
+  off_cpu_counters_value: {
+    size: 64,
+    layout: "64 bytes: switches@0:unsigned64 involuntary@8:unsigned64 picked@16:unsigned64 taken@24:unsigned64 brief@32:unsigned64 brief_ns@40:unsigned64 lost_samples@48:unsigned64 lost_threads@56:unsigned64",
+    offsets: {
+      switches: 0,
+      involuntary: 8,
+      picked: 16,
+      taken: 24,
+      brief: 32,
+      brief_ns: 40,
+      lost_samples: 48,
+      lost_threads: 56,
+    },
+  },
+  off_cpu_key: {
+    size: 32,
+    layout: "32 bytes: tgid@0:unsigned32 tid@4:unsigned32 user_hash@8:unsigned64 kernel_hash@16:unsigned64 state@24:unsigned32 pad@28:unsigned32",
+    offsets: {
+      tgid: 0,
+      tid: 4,
+      user_hash: 8,
+      kernel_hash: 16,
+      state: 24,
+      pad: 28,
+    },
+  },
+  off_cpu_pace_value: {
+    size: 16,
+    layout: "16 bytes: window@0:unsigned64 switches@8:unsigned32 previous@12:unsigned32",
+    offsets: {
+      window: 0,
+      switches: 8,
+      previous: 12,
+    },
+  },
+  off_cpu_thread_value: {
+    size: 56,
+    layout: "56 bytes: since_ns@0:unsigned64 start_ns@8:unsigned64 woken_ns@16:unsigned64 user_hash@24:unsigned64 kernel_hash@32:unsigned64 tgid@40:unsigned32 tid@44:unsigned32 state@48:unsigned32 one_in@52:unsigned32",
+    offsets: {
+      since_ns: 0,
+      start_ns: 8,
+      woken_ns: 16,
+      user_hash: 24,
+      kernel_hash: 32,
+      tgid: 40,
+      tid: 44,
+      state: 48,
+      one_in: 52,
+    },
+  },
+  off_cpu_value: {
+    size: 24,
+    layout: "24 bytes: waits@0:unsigned64 blocked_ns@8:unsigned64 run_queue_ns@16:unsigned64",
+    offsets: {
+      waits: 0,
+      blocked_ns: 8,
+      run_queue_ns: 16,
+    },
+  },
   on_cpu_counters_value: {
     size: 16,
     layout: "16 bytes: taken@0:unsigned64 lost_samples@8:unsigned64",
@@ -882,6 +941,112 @@ export function decodeNetworkSampleEvent(view: DataView, offset: number): Networ
     reason: view.getUint16(offset + 66, true),
     headBytes: view.getUint32(offset + 68, true),
     thread: decodeText(view, offset + 72, 16),
+  };
+}
+
+/** `struct off_cpu_counters_value`. */
+export interface OffCpuCountersValue {
+  switches: bigint;
+  involuntary: bigint;
+  picked: bigint;
+  taken: bigint;
+  brief: bigint;
+  briefNs: number;
+  lostSamples: bigint;
+  lostThreads: bigint;
+}
+
+/** Decodes a `struct off_cpu_counters_value`; allocates, so not for loops over many. */
+export function decodeOffCpuCountersValue(view: DataView, offset: number): OffCpuCountersValue {
+  return {
+    switches: view.getBigUint64(offset + 0, true),
+    involuntary: view.getBigUint64(offset + 8, true),
+    picked: view.getBigUint64(offset + 16, true),
+    taken: view.getBigUint64(offset + 24, true),
+    brief: view.getBigUint64(offset + 32, true),
+    briefNs: Number(view.getBigUint64(offset + 40, true)),
+    lostSamples: view.getBigUint64(offset + 48, true),
+    lostThreads: view.getBigUint64(offset + 56, true),
+  };
+}
+
+/** `struct off_cpu_key`. */
+export interface OffCpuKey {
+  tgid: number;
+  tid: number;
+  userHash: bigint;
+  kernelHash: bigint;
+  state: number;
+}
+
+/** Decodes a `struct off_cpu_key`; allocates, so not for loops over many. */
+export function decodeOffCpuKey(view: DataView, offset: number): OffCpuKey {
+  return {
+    tgid: view.getUint32(offset + 0, true),
+    tid: view.getUint32(offset + 4, true),
+    userHash: view.getBigUint64(offset + 8, true),
+    kernelHash: view.getBigUint64(offset + 16, true),
+    state: view.getUint32(offset + 24, true),
+  };
+}
+
+/** `struct off_cpu_pace_value`. */
+export interface OffCpuPaceValue {
+  window: bigint;
+  switches: number;
+  previous: number;
+}
+
+/** Decodes a `struct off_cpu_pace_value`; allocates, so not for loops over many. */
+export function decodeOffCpuPaceValue(view: DataView, offset: number): OffCpuPaceValue {
+  return {
+    window: view.getBigUint64(offset + 0, true),
+    switches: view.getUint32(offset + 8, true),
+    previous: view.getUint32(offset + 12, true),
+  };
+}
+
+/** `struct off_cpu_thread_value`. */
+export interface OffCpuThreadValue {
+  sinceNs: number;
+  startNs: number;
+  wokenNs: number;
+  userHash: bigint;
+  kernelHash: bigint;
+  tgid: number;
+  tid: number;
+  state: number;
+  oneIn: number;
+}
+
+/** Decodes a `struct off_cpu_thread_value`; allocates, so not for loops over many. */
+export function decodeOffCpuThreadValue(view: DataView, offset: number): OffCpuThreadValue {
+  return {
+    sinceNs: Number(view.getBigUint64(offset + 0, true)),
+    startNs: Number(view.getBigUint64(offset + 8, true)),
+    wokenNs: Number(view.getBigUint64(offset + 16, true)),
+    userHash: view.getBigUint64(offset + 24, true),
+    kernelHash: view.getBigUint64(offset + 32, true),
+    tgid: view.getUint32(offset + 40, true),
+    tid: view.getUint32(offset + 44, true),
+    state: view.getUint32(offset + 48, true),
+    oneIn: view.getUint32(offset + 52, true),
+  };
+}
+
+/** `struct off_cpu_value`. */
+export interface OffCpuValue {
+  waits: bigint;
+  blockedNs: number;
+  runQueueNs: number;
+}
+
+/** Decodes a `struct off_cpu_value`; allocates, so not for loops over many. */
+export function decodeOffCpuValue(view: DataView, offset: number): OffCpuValue {
+  return {
+    waits: view.getBigUint64(offset + 0, true),
+    blockedNs: Number(view.getBigUint64(offset + 8, true)),
+    runQueueNs: Number(view.getBigUint64(offset + 16, true)),
   };
 }
 

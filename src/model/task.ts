@@ -32,5 +32,7 @@ export interface Task {
   /** As asked for; a task may end earlier. */
   readonly durationSeconds: number;
   readonly frequencyHz: number;
+  /** Waits shorter than this are in no off-CPU profile. */
+  readonly offCpuMinimumNs: number;
   readonly loss: LossCounts;
 }

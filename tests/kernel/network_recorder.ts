@@ -42,7 +42,14 @@ export class NetworkRecorder {
     this.known = [...pids];
     this.#task = {
       ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: "test", kinds: ["network"] },
-      ...{ state: "running", message: "", endedAtBootNs: 0, loss: noLoss, frequencyHz: 0 },
+      ...{
+        state: "running",
+        message: "",
+        endedAtBootNs: 0,
+        loss: noLoss,
+        frequencyHz: 0,
+        offCpuMinimumNs: 0,
+      },
       ...{ processes: pids.map(makeProcess), durationSeconds: 600, startedAtBootNs: this.#clock.bootNs() },
     };
   }

@@ -1,28 +1,14 @@
 import assert from "node:assert/strict";
 import { compileTarget, libbpf, sleep, startTarget } from "./harness.ts";
 import { withoutLeaks } from "./leak_check.ts";
+import { readSymbols } from "./read_symbols.ts";
 import { type Sample, Sampler } from "./sampler.ts";
 
 const USER_STACK = 1;
 const KERNEL_STACK = 2;
 const MAX_FRAMES = 127;
 const burn = await compileTarget("burn");
-const symbols = await readSymbols(burn);
-
-async function readSymbols(path: string): Promise<{ name: string; start: bigint; end: bigint }[]> {
-  const { stdout } = await new Deno.Command("nm", { args: ["--defined-only", "-S", path] }).output();
-  return new TextDecoder().decode(stdout).split("\n").map((line) => line.split(" "))
-    .filter((fields) => fields.length === 4)
-    .map(([start, size, , name]) => ({
-      name: name!,
-      start: BigInt(`0x${start}`),
-      end: BigInt(`0x${start}`) + BigInt(`0x${size}`),
-    }));
-}
-
-function nameOf(address: bigint): string {
-  return symbols.find(({ start, end }) => address >= start && address < end)?.name ?? "?";
-}
+const nameOf = await readSymbols(burn);
 
 function sumCounts(samples: Sample[]): number {
   return samples.reduce((sum, { count }) => sum + count, 0);

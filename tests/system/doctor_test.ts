@@ -20,7 +20,13 @@ const names = [
   ...five.map(capabilityName),
 ];
 /** What is amiss where no BPF program can be loaded. */
-const noHook = ["task iterator missing", "CPU sampling limited", "HTTP limited", "TLS limited"];
+const noHook = [
+  "task iterator missing",
+  "CPU sampling limited",
+  "scheduler events limited",
+  "HTTP limited",
+  "TLS limited",
+];
 
 function capabilityName(short: string): string {
   return `CAP_${short.toUpperCase()}`;
@@ -65,6 +71,7 @@ testAsRoot(
         ...names,
         "task iterator",
         "CPU sampling",
+        "scheduler events",
         "HTTP",
         "TLS",
         "kernel symbols",

@@ -234,8 +234,10 @@ export class NetworkRun {
   }
 
   #progress(elapsedSeconds: number): ProfileProgress {
-    const top = [...this.#reader.bytesByEdge].sort((one, other) => other[1] - one[1]).slice(0, 5)
-      .map(([edge, weight]) => ({ name: this.#book.describe(edge), weight }));
+    const edges = [...this.#reader.bytesByEdge].sort((one, other) => other[1] - one[1]);
+    const whole = Math.max(1, edges.reduce((sum, [, bytes]) => sum + bytes, 0));
+    const top = edges.slice(0, 5)
+      .map(([edge, bytes]) => ({ name: this.#book.describe(edge), share: bytes / whole }));
     return { elapsedSeconds, loss: this.#lossCounts(), top };
   }
 }

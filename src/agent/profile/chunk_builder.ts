@@ -1,4 +1,4 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   type Frame,
   FrameKind,
@@ -10,14 +10,13 @@ import {
   ProfileChunkSchema,
   StackEnd,
   StackSchema,
+  SwitchCountsSchema,
   ThreadSchema,
+  WaitingThreadSchema,
+  type WaitState,
 } from "../../gen/stakeout/v1/profile_pb.ts";
-import {
-  type LossCounts as WireLossCounts,
-  LossCountsSchema,
-  type ProfileKind,
-} from "../../gen/stakeout/v1/task_pb.ts";
 import type { NameNote } from "../../../lib/symbol/name_notes.ts";
+import { LossCountsSchema, type ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import type { NamedFrame } from "../names/resolver.ts";
 
 /** Largest chunk on the wire, encoded. */
@@ -33,11 +32,25 @@ const maxStackFrames = 254;
  */
 const closeAtBytes = 256 << 10;
 
+/** Counts of one chunk alone. */
+export interface ChunkCounts {
+  readonly loss: MessageInitShape<typeof LossCountsSchema>;
+  /** Off-CPU only. */
+  readonly switches?: MessageInitShape<typeof SwitchCountsSchema> | undefined;
+}
+
+/** Weights of one sample: `weight` alone on-CPU. */
+export interface ChunkWeights {
+  readonly weight: number;
+  /** Off-CPU, where `weight` is nanoseconds blocked. */
+  readonly wait?: { readonly state: WaitState; readonly waits: number; readonly runQueueNs: number };
+}
+
 /**
  * Turns named stacks and per-second weights of one (task, kind) into wire chunks: each table entry is sent once,
  * in the chunk that first needs it, and indexes go on counting from chunk to chunk.
  *
- * Units: weights in samples; seconds relative to the chunk's start.
+ * Units: weights in samples, or nanoseconds off-CPU; seconds relative to the chunk's start.
  * Limits: a chunk encodes to at most 1 MiB; what does not fit goes into further chunks of the same seconds.
  */
 export class ChunkBuilder {
@@ -112,19 +125,36 @@ export class ChunkBuilder {
   }
 
   /** Adds a weight. @throws {RangeError} when stack or thread were not added before. */
-  addSample(stackKey: string, threadKey: string, second: number, weight: number): void {
+  addSample(stackKey: string, threadKey: string, second: number, { weight, wait }: ChunkWeights): void {
     const stack = index(this.#stacks, stackKey);
     const thread = index(this.#threads, threadKey);
     this.#chunk.sampleStacks.push(stack);
     this.#chunk.sampleThreads.push(thread);
     this.#chunk.sampleSeconds.push(second);
     this.#chunk.sampleWeights.push(BigInt(weight));
-    this.#spend(16);
+    if (wait !== undefined) {
+      this.#chunk.sampleWaits.push(BigInt(wait.waits));
+      this.#chunk.sampleRunQueueNs.push(BigInt(wait.runQueueNs));
+      this.#chunk.sampleStates.push(wait.state);
+    }
+    this.#spend(wait === undefined ? 16 : 40);
+  }
+
+  /** Adds a thread that waits at the end of these seconds. @throws {RangeError} when stack or thread were not added before. */
+  addWaiting(stackKey: string, threadKey: string, waiting: { state: WaitState; waitedNs: number }): void {
+    this.#chunk.waiting.push(create(WaitingThreadSchema, {
+      stack: index(this.#stacks, stackKey),
+      thread: index(this.#threads, threadKey),
+      state: waiting.state,
+      waitedNs: BigInt(waiting.waitedNs),
+    }));
+    this.#bytes += 24;
   }
 
   /** Ends the chunk of these seconds and returns it, with those that were closed because they were full before it. */
-  finish(loss: Omit<WireLossCounts, "$typeName" | "$unknown">, last: boolean): ProfileChunk[] {
-    this.#chunk.loss = create(LossCountsSchema, loss);
+  finish(counts: ChunkCounts, last: boolean): ProfileChunk[] {
+    this.#chunk.loss = create(LossCountsSchema, counts.loss);
+    if (counts.switches !== undefined) this.#chunk.switches = create(SwitchCountsSchema, counts.switches);
     this.#chunk.last = last;
     this.#close();
     return this.#closed.splice(0);

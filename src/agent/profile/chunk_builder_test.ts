@@ -20,8 +20,8 @@ function newBuilder(): ChunkBuilder {
 Deno.test("ChunkBuilder sends each string, frame and stack once, in the chunk that first needs it", () => {
   const builder = newBuilder();
   builder.addStack("a", [userFrame("leaf", 1n), userFrame("main", 2n)]);
-  builder.addSample("a", "7:7", 0, 3);
-  const [first] = builder.finish({ ...noCounts, taken: 3n, stored: 3n }, false);
+  builder.addSample("a", "7:7", 0, { weight: 3 });
+  const [first] = builder.finish({ loss: { ...noCounts, taken: 3n, stored: 3n } }, false);
   assert.ok(first);
   assert.deepEqual(first.strings, ["", "leaf", "/bin/burn", "main"]);
   assert.deepEqual(first.stacks.map((stack) => stack.frames), [[0, 1]]);
@@ -30,9 +30,9 @@ Deno.test("ChunkBuilder sends each string, frame and stack once, in the chunk th
   builder.begin(6_000, 5);
   assert.ok(builder.hasStack("a"));
   builder.addStack("b", [userFrame("other", 3n), userFrame("main", 2n)]);
-  builder.addSample("a", "7:7", 1, 2);
-  builder.addSample("b", "7:7", 4, 1);
-  const [second] = builder.finish(noCounts, true);
+  builder.addSample("a", "7:7", 1, { weight: 2 });
+  builder.addSample("b", "7:7", 4, { weight: 1 });
+  const [second] = builder.finish({ loss: noCounts }, true);
   assert.ok(second);
   assert.deepEqual([
     second.number,
@@ -62,7 +62,7 @@ Deno.test("ChunkBuilder drops inlined functions nearest the root when a stack ha
     return { ...userFrame(`f${depth}`, BigInt(depth)), ...(inlined && { inlined }) };
   });
   builder.addStack("a", frames);
-  const [chunk] = builder.finish(noCounts, true);
+  const [chunk] = builder.finish({ loss: noCounts }, true);
   const sent = chunk!.stacks[0]!.frames.map((frame) => chunk!.frames[frame]!);
   assert.equal(sent.length, 254);
   assert.equal(sent.filter(({ inlined }) => !inlined).length, 204);
@@ -88,9 +88,9 @@ Deno.test("ChunkBuilder splits what is over 1 MiB into chunks of the same second
         return { ...frame, source: { file: `${longest}/${depth}€`, line: 2 ** 31 - 1 } };
       }).slice(0, position % 7 === 0 ? 254 : 3),
     );
-    builder.addSample(`${position}`, "7:7", position % 5, 1);
+    builder.addSample(`${position}`, "7:7", position % 5, { weight: 1 });
   }
-  const chunks = builder.finish({ ...noCounts, stored: BigInt(stacks) }, true);
+  const chunks = builder.finish({ loss: { ...noCounts, stored: BigInt(stacks) } }, true);
   assert.ok(chunks.length > 1);
   for (const [position, chunk] of chunks.entries()) {
     assert.ok(chunkBytes(chunk) <= maxChunkBytes, `chunk ${position} has ${chunkBytes(chunk)} bytes`);
@@ -107,5 +107,5 @@ Deno.test("ChunkBuilder splits what is over 1 MiB into chunks of the same second
 });
 
 Deno.test("ChunkBuilder.addSample() throws when the stack was never added", () => {
-  assert.throws(() => newBuilder().addSample("missing", "7:7", 0, 1), RangeError);
+  assert.throws(() => newBuilder().addSample("missing", "7:7", 0, { weight: 1 }), RangeError);
 });

@@ -7,6 +7,7 @@ import { layouts } from "../../gen/records.ts";
 import { configurePython } from "../python/configure_python.ts";
 import { findPythons } from "../python/find_pythons.ts";
 import { type UnwindTables, UserUnwinder } from "../unwind/user_unwinder.ts";
+import { setTargets } from "./set_targets.ts";
 import { StackReader } from "./stack_reader.ts";
 import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
 import { sumOverCpus } from "./sum_over_cpus.ts";
@@ -46,11 +47,7 @@ export class OnCpuSession implements StackSession {
   ): Promise<OnCpuSession> {
     const object = openObject(libbpf, program, { name: "on_cpu", layouts });
     try {
-      const targets = new Uint32Array(2);
-      targets.set(options.pids);
-      object.setRodata("targets", new Uint8Array(targets.buffer));
-      object.setRodata("pid_namespace_inode", Deno.statSync("/proc/self/ns/pid").ino ?? 0);
-      object.setRodata("hash_seed", crypto.getRandomValues(new BigUint64Array(1))[0]!);
+      setTargets(object, options.pids);
       const pythons = await findPythons(options.pids);
       configurePython(object, pythons.processes);
       await object.load();
@@ -112,7 +109,7 @@ export class OnCpuSession implements StackSession {
         events: weight,
       });
     }
-    return { samples, threads };
+    return { samples, threads, waiting: [] };
   }
 
   counters(): SessionCounters {

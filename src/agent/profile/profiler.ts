@@ -23,8 +23,8 @@ export interface ProfileOutcome {
 export interface ProfileProgress {
   readonly elapsedSeconds: number;
   readonly loss: LossCounts;
-  /** Weight of leaf functions so far, heaviest first. */
-  readonly top: readonly { name: string; weight: number }[];
+  /** Leaf functions so far with their share of all weight, 0 to 1, heaviest first. */
+  readonly top: readonly { name: string; share: number }[];
 }
 
 /** What a run looks at each second: both may change while it runs. */

@@ -1,17 +1,24 @@
 import type { KernelClock } from "../../../lib/sys/kernel_clock.ts";
 import type { Logger } from "../../../lib/log.ts";
-import { StackEnd } from "../../gen/stakeout/v1/profile_pb.ts";
-import type { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import { WaitState } from "../../gen/stakeout/v1/profile_pb.ts";
+import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { type LossCounts, noLoss } from "../../model/profile.ts";
 import type { Process } from "../../model/process.ts";
 import type { Task } from "../../model/task.ts";
 import type { NamedFrame, NameResolver } from "../names/resolver.ts";
-import { mergeFrames } from "../python/merge_frames.ts";
 import { sleepUntil } from "../sleep_until.ts";
-import { ChunkBuilder } from "./chunk_builder.ts";
+import { ChunkBuilder, type ChunkWeights } from "./chunk_builder.ts";
 import type { ChunkSink, ProfileOutcome, ProfileProgress, Profiler, RunControl } from "./profiler.ts";
+import { StackNamer } from "./stack_namer.ts";
 import type { StackFrames } from "./stack_reader.ts";
-import type { SessionCounters, StackRead, StackSample, StackSession } from "./stack_session.ts";
+import type {
+  SessionCounters,
+  StackRead,
+  StackSample,
+  StackSession,
+  SwitchCounts,
+  WaitingThread,
+} from "./stack_session.ts";
 
 /** Seconds of samples in one chunk. */
 const chunkSeconds = 5;
@@ -21,6 +28,8 @@ export interface StackProfilerOptions {
   readonly kind: ProfileKind;
   /** Loads and attaches the BPF programs for these targets; the profiler closes the session. */
   openSession(pids: number[], task: Task): Promise<StackSession>;
+  /** Takes away the frames of a stack, leaf first, that say nothing; all stay when not given. */
+  trimStack?(frames: NamedFrame[]): NamedFrame[];
   /** Starts the naming child for these targets; the profiler ends it. */
   startNaming(pids: number[]): Promise<NameResolver>;
   /** False once this very process (not just its pid) is gone. */
@@ -36,8 +45,10 @@ interface PendingSample {
   readonly frames: StackFrames;
   readonly threadKey: string;
   readonly second: number;
+  readonly state: WaitState;
   weight: number;
   events: number;
+  runQueueNs: number;
 }
 
 /** What one chunk is made of, taken at the moment its seconds were over. */
@@ -46,6 +57,7 @@ interface ScheduledChunk {
   seconds: number;
   last: boolean;
   samples: PendingSample[];
+  waiting: readonly WaitingThread[];
   counters: SessionCounters;
 }
 
@@ -85,15 +97,15 @@ class StackRun {
   readonly #sink: ChunkSink;
   readonly #options: StackProfilerOptions;
   readonly #builder: ChunkBuilder;
-  readonly #naming: Promise<NameResolver>;
+  readonly #namer: StackNamer;
   readonly #processes = new Map<number, Process>();
   readonly #threads = new Map<string, { tid: number; name: string; processId: string }>();
   readonly #top = new Map<string, number>();
-  readonly #leaves = new Map<string, string>();
   #pending = new Map<string, PendingSample>();
+  #waiting: readonly WaitingThread[] = [];
   #reported: LossCounts = noLoss;
+  #reportedSwitches: SwitchCounts = { switches: 0, involuntary: 0, picked: 0, brief: 0, briefNs: 0 };
   #stored = 0;
-  #problem = "";
   #emitting: Promise<void> = Promise.resolve();
 
   constructor(task: Task, session: StackSession, sink: ChunkSink, options: StackProfilerOptions) {
@@ -103,9 +115,7 @@ class StackRun {
     this.#options = options;
     this.#builder = new ChunkBuilder(task.id, options.kind);
     for (const process of task.processes) this.#processes.set(process.pid, process);
-    this.#naming = options.startNaming([...this.#processes.keys()]);
-    // Awaited at the first chunk; a failure before that must not count as unhandled.
-    this.#naming.catch(() => {});
+    this.#namer = new StackNamer(options.startNaming([...this.#processes.keys()]), options.trimStack);
   }
 
   async untilEnd(control: RunControl): Promise<ProfileOutcome> {
@@ -126,19 +136,19 @@ class StackRun {
         this.#scheduleChunk(startUnixMs, elapsed - chunkStartSecond, state !== undefined);
         chunkStartSecond = elapsed;
       } else {
-        void this.#naming.then((naming) => naming.refresh(), () => {});
+        this.#namer.refresh();
       }
       this.#options.onProgress?.(this.#progress(elapsed), this.#task);
       second = elapsed;
     }
     const endedAtBootNs = clock.bootNs();
     await this.#emitting;
-    const problems = [this.#problem, ...this.#session.explainMissing()].filter((text) => text !== "");
+    const problems = [this.#namer.problem, ...this.#session.explainMissing()].filter((text) => text !== "");
     return { state, message: problems.join("; "), loss: this.#reported, endedAtBootNs };
   }
 
   async close(): Promise<void> {
-    await this.#naming.then((naming) => naming.close(), () => {});
+    await this.#namer.close();
   }
 
   #endState(elapsedSeconds: number, control: RunControl): ProfileOutcome["state"] | undefined {
@@ -153,15 +163,17 @@ class StackRun {
       this.#threads.set(threadKey(pid, tid), { tid, name, processId: this.#processes.get(pid)?.id ?? "" });
     }
     for (const sample of read.samples) this.#keep(toPending(sample, second));
+    this.#waiting = read.waiting;
   }
 
   #keep(sample: PendingSample): void {
-    const key = `${sample.second}|${sample.threadKey}|${sample.stackKey}`;
+    const key = `${sample.second}|${sample.state}|${sample.threadKey}|${sample.stackKey}`;
     const known = this.#pending.get(key);
     if (known === undefined) this.#pending.set(key, sample);
     else {
       known.weight += sample.weight;
       known.events += sample.events;
+      known.runQueueNs += sample.runQueueNs;
     }
   }
 
@@ -169,14 +181,20 @@ class StackRun {
   #scheduleChunk(startUnixMs: number, seconds: number, last: boolean): void {
     const samples = [...this.#pending.values()];
     const counters = this.#session.counters();
+    const waiting = this.#waiting;
     this.#pending = new Map();
-    this.#emitting = this.#emitting.then(() => this.#emit({ startUnixMs, seconds, last, samples, counters }));
+    this.#emitting = this.#emitting.then(() =>
+      this.#emit({ startUnixMs, seconds, last, samples, waiting, counters })
+    );
     this.#emitting.catch(() => {});
   }
 
-  async #emit({ startUnixMs, seconds, last, samples, counters }: ScheduledChunk): Promise<void> {
+  async #emit({ startUnixMs, seconds, last, samples, waiting, counters }: ScheduledChunk): Promise<void> {
     this.#builder.begin(startUnixMs, seconds);
-    await this.#nameStacks(samples);
+    await this.#namer.addStacks(samples, this.#builder);
+    for (const note of this.#namer.notes) {
+      this.#builder.addNameNote(this.#processes.get(note.pid)?.id ?? "", note);
+    }
     let lostAgent = this.#reported.lostAgent;
     for (const sample of samples) {
       if (!this.#builder.hasStack(sample.stackKey)) {
@@ -190,58 +208,32 @@ class StackRun {
         sample.stackKey,
         sample.threadKey,
         Math.min(sample.second, seconds - 1),
-        sample.weight,
+        this.#weightsOf(sample),
       );
       this.#stored += sample.events;
-      const leaf = this.#leaves.get(sample.stackKey) ?? "";
+      const leaf = this.#namer.leafOf(sample.stackKey);
       this.#top.set(leaf, (this.#top.get(leaf) ?? 0) + sample.weight);
     }
-    const total: LossCounts = { ...counters, stored: this.#stored, lostAgent };
-    const chunks = this.#builder.finish(wireDifference(total, this.#reported), last);
+    for (const thread of waiting) {
+      const key = threadKey(thread.pid, thread.tid);
+      const stackKey = `${thread.pid}:${thread.frames.key}`;
+      if (this.#builder.hasStack(stackKey) && this.#builder.hasThread(key)) {
+        this.#builder.addWaiting(stackKey, key, thread);
+      }
+    }
+    const { taken, lostKernel, truncated, switches } = counters;
+    const total: LossCounts = { taken, stored: this.#stored, lostKernel, lostAgent, truncated };
+    const loss = difference(total, this.#reported);
+    const switchesSince = switches === undefined ? undefined : difference(switches, this.#reportedSwitches);
+    const chunks = this.#builder.finish({ loss, switches: switchesSince }, last);
     this.#reported = total;
+    this.#reportedSwitches = switches ?? this.#reportedSwitches;
     for (const chunk of chunks) await this.#sink(chunk);
   }
 
-  /** Adds every new stack whose frames are known. */
-  async #nameStacks(samples: readonly PendingSample[]): Promise<void> {
-    const fresh = new Map<string, { pid: number; frames: StackFrames }>();
-    for (const { stackKey, frames } of samples) {
-      if (!frames.complete || fresh.has(stackKey) || this.#builder.hasStack(stackKey)) continue;
-      fresh.set(stackKey, { pid: Number(stackKey.slice(0, stackKey.indexOf(":"))), frames });
-    }
-    if (fresh.size === 0) return;
-    const named = await this.#resolve([...fresh.values()]);
-    let position = 0;
-    for (const [stackKey, { frames: { end } }] of fresh) {
-      const frames = named[position++] ?? [];
-      this.#builder.addStack(stackKey, frames, end);
-      this.#leaves.set(stackKey, displayName(frames.find(({ runtime }) => !runtime)));
-    }
-  }
-
-  async #resolve(stacks: { pid: number; frames: StackFrames }[]): Promise<NamedFrame[][]> {
-    const requests = stacks.flatMap(({ pid, frames }) => [
-      { pid, kind: "kernel" as const, addresses: frames.kernel },
-      { pid, kind: "user" as const, addresses: frames.user },
-    ]);
-    try {
-      const naming = await this.#naming;
-      const named = await naming.resolve(requests);
-      if (naming.problem !== "") this.#problem = naming.problem;
-      for (const note of naming.notes) {
-        this.#builder.addNameNote(this.#processes.get(note.pid)?.id ?? "", note);
-      }
-      return stacks.map(({ frames }, position) => [
-        ...named[2 * position] ?? [],
-        ...mergeFrames(named[2 * position + 1] ?? [], frames.python, frames.end === StackEnd.WHOLE),
-      ]);
-    } catch (error) {
-      this.#problem = `Names are missing: ${(error as Error).message}`;
-      return stacks.map(({ frames }) => [
-        ...unnamed(frames.kernel, "kernel"),
-        ...mergeFrames(unnamed(frames.user, "user"), frames.python, false),
-      ]);
-    }
+  #weightsOf({ weight, events, runQueueNs, state }: PendingSample): ChunkWeights {
+    const isWait = this.#options.kind === ProfileKind.OFF_CPU;
+    return { weight, ...isWait && { wait: { state, waits: events, runQueueNs } } };
   }
 
   #ensureThread(key: string): void {
@@ -254,39 +246,38 @@ class StackRun {
   }
 
   #progress(elapsedSeconds: number): ProfileProgress {
-    const top = [...this.#top].sort((a, b) => b[1] - a[1]).slice(0, 5).map(([name, weight]) => ({
-      name,
-      weight,
-    }));
-    return { elapsedSeconds, loss: { ...this.#session.counters(), stored: this.#stored, lostAgent: 0 }, top };
+    const whole = this.#top.values().reduce((sum, weight) => sum + weight, 0);
+    const heaviest = [...this.#top].sort((a, b) => b[1] - a[1]).slice(0, 5);
+    const top = heaviest.map(([name, weight]) => ({ name, share: whole === 0 ? 0 : weight / whole }));
+    const { taken, lostKernel, truncated } = this.#session.counters();
+    return {
+      elapsedSeconds,
+      loss: { taken, lostKernel, truncated, stored: this.#stored, lostAgent: 0 },
+      top,
+    };
   }
 }
 
-/** Name of a frame for people: the function, else module+address. */
-export function displayName(frame: NamedFrame | undefined): string {
-  if (frame === undefined) return "[no stack]";
-  if (frame.function !== "") return frame.function;
-  return `${frame.module.split("/").at(-1) || "[unknown]"}+0x${frame.address.toString(16)}`;
-}
-
-function toPending({ pid, tid, frames, weight, events }: StackSample, second: number): PendingSample {
-  return { stackKey: `${pid}:${frames.key}`, threadKey: threadKey(pid, tid), frames, second, weight, events };
-}
-
-function unnamed(addresses: BigUint64Array, kind: NamedFrame["kind"]): NamedFrame[] {
-  return [...addresses].map((address) => ({ kind, function: "", module: "", address }));
+function toPending({ pid, tid, frames, weight, events, wait }: StackSample, second: number): PendingSample {
+  return {
+    ...{ stackKey: `${pid}:${frames.key}`, threadKey: threadKey(pid, tid), frames, second, weight, events },
+    state: wait?.state ?? WaitState.UNSPECIFIED,
+    runQueueNs: wait?.runQueueNs ?? 0,
+  };
 }
 
 function threadKey(pid: number, tid: number): string {
   return `${pid}:${tid}`;
 }
 
-function wireDifference(total: LossCounts, before: LossCounts) {
-  return {
-    taken: BigInt(total.taken - before.taken),
-    stored: BigInt(total.stored - before.stored),
-    lostKernel: BigInt(total.lostKernel - before.lostKernel),
-    lostAgent: BigInt(total.lostAgent - before.lostAgent),
-    truncated: BigInt(total.truncated - before.truncated),
-  };
+/** What was counted between two readings, as the wire has it. */
+function difference<Name extends string>(
+  total: Readonly<Record<Name, number>>,
+  before: Readonly<Record<Name, number>>,
+): Record<Name, bigint> {
+  const names = Object.keys(total) as Name[];
+  return Object.fromEntries(names.map((name) => [name, BigInt(total[name] - before[name])])) as Record<
+    Name,
+    bigint
+  >;
 }

@@ -1,4 +1,5 @@
-import { type Frame, FrameKind, type Profile } from "../../gen/stakeout/v1/profile_pb.ts";
+import { type Frame, FrameKind, type Profile, WaitState } from "../../gen/stakeout/v1/profile_pb.ts";
+import { type WaitReason, waitReason } from "../../model/wait_reason.ts";
 
 /** Name of a frame for people: its function, else module and address. */
 export function nameFrame(frame: Frame, strings: readonly string[]): string {
@@ -11,12 +12,37 @@ export function nameFrame(frame: Frame, strings: readonly string[]): string {
   return module ? `${module}+${address}` : address;
 }
 
-/** Each sample of a profile as its frames, leaf first, with thread and weight. */
-export function* readSamples(
-  profile: Profile,
-): Iterable<{ frames: readonly number[]; thread: number; weight: bigint }> {
+/** One sample with what its indexes stand for. */
+export interface ReadSample {
+  /** Indexes of frames, leaf first. */
+  readonly frames: readonly number[];
+  readonly thread: number;
+  readonly weight: bigint;
+  /** The other three are 0 on-CPU. */
+  readonly waits: bigint;
+  readonly runQueueNs: bigint;
+  readonly state: WaitState;
+}
+
+/** Each sample of a profile. */
+export function* readSamples(profile: Profile): Iterable<ReadSample> {
   for (const [index, stack] of profile.sampleStacks.entries()) {
-    const frames = profile.stacks[stack]?.frames ?? [];
-    yield { frames, thread: profile.sampleThreads[index] ?? 0, weight: profile.sampleWeights[index] ?? 0n };
+    yield {
+      frames: profile.stacks[stack]?.frames ?? [],
+      thread: profile.sampleThreads[index] ?? 0,
+      weight: profile.sampleWeights[index] ?? 0n,
+      waits: profile.sampleWaits[index] ?? 0n,
+      runQueueNs: profile.sampleRunQueueNs[index] ?? 0n,
+      state: profile.sampleStates[index] ?? WaitState.UNSPECIFIED,
+    };
   }
+}
+
+/** Why a sample's thread was off its CPU, by the kernel's functions of its stack. */
+export function readReason({ frames, state }: ReadSample, profile: Profile): WaitReason {
+  const kernel = frames.flatMap((index) => {
+    const frame = profile.frames[index];
+    return frame?.kind === FrameKind.KERNEL ? [profile.strings[frame.function] ?? ""] : [];
+  });
+  return waitReason(kernel, state === WaitState.PREEMPTED);
 }

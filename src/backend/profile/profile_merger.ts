@@ -10,10 +10,13 @@ import {
   type Stack,
   StackEnd,
   type StackSchema,
+  type SwitchCounts,
   type Thread,
   type ThreadSchema,
+  type WaitingThread,
+  type WaitState,
 } from "../../gen/stakeout/v1/profile_pb.ts";
-import type { LossCounts, ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import { type LossCounts, ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { QualitySum } from "./quality_sum.ts";
 
 /** Which part of which profile. */
@@ -27,11 +30,19 @@ export interface ProfileRange {
 }
 
 const tableLimit = 2_000_000;
+const stateLimit = 8;
 const secondsLimit = 4_000;
 /** Two processes have seven kinds each. */
 const notesLimit = 14;
 /** Frames of a stack that a missing chunk would have brought: one that is in no table. */
 const lostStack: readonly number[] = [tableLimit];
+
+/** What one thread spent on one stack; `waits` and `runQueueNs` off-CPU only. */
+interface SampleSums {
+  weight: number;
+  waits: number;
+  runQueueNs: number;
+}
 
 /** Joins the chunks of one profile, given in order, into one profile over a range of seconds. */
 export class ProfileMerger {
@@ -40,11 +51,13 @@ export class ProfileMerger {
   readonly #frames: Frame[] = [];
   readonly #stacks: Stack[] = [];
   readonly #threads: Thread[] = [];
-  /** Weight by stack and thread: `stack * 2^21 + thread`. */
-  readonly #weights = new Map<number, number>();
-  readonly #secondWeights: number[] = [];
+  /** By stack, thread and state: `(stack * tableLimit + thread) * stateLimit + state`. */
+  readonly #sums = new Map<number, SampleSums>();
+  readonly #seconds: SampleSums[] = [];
   readonly #notes: NameNote[] = [];
   readonly #loss = { taken: 0n, stored: 0n, lostKernel: 0n, lostAgent: 0n, truncated: 0n };
+  readonly #switches = { switches: 0n, involuntary: 0n, picked: 0n, brief: 0n, briefNs: 0n };
+  #waiting: readonly WaitingThread[] = [];
   #nextNumber = 0;
   #endSecond = 0;
   #missing = 0;
@@ -68,7 +81,10 @@ export class ProfileMerger {
     }
     this.#addSamples(chunk, start);
     this.#endSecond = start + chunk.seconds;
-    if (this.#overlaps(start, this.#endSecond)) addLoss(this.#loss, chunk.loss);
+    if (!this.#overlaps(start, this.#endSecond)) return;
+    addLoss(this.#loss, chunk.loss);
+    addSwitches(this.#switches, chunk.switches);
+    this.#waiting = chunk.waiting;
   }
 
   /** The profile with only what its samples use. */
@@ -77,23 +93,38 @@ export class ProfileMerger {
     const used = new UsedTables(this.#strings, this.#frames, this.#stacks, this.#threads);
     const sampleStacks: number[] = [];
     const sampleThreads: number[] = [];
-    const sampleWeights: bigint[] = [];
-    for (const [key, weight] of this.#weights) {
-      const stack = Math.floor(key / tableLimit);
-      quality.add(this.#stacks[stack], weight);
+    const sampleStates: WaitState[] = [];
+    for (const [key, { weight, waits }] of this.#sums) {
+      const pair = Math.floor(key / stateLimit);
+      const stack = Math.floor(pair / tableLimit);
+      quality.add(this.#stacks[stack], this.#range.kind === ProfileKind.OFF_CPU ? waits : weight);
       sampleStacks.push(used.stack(stack));
-      sampleThreads.push(used.thread(key % tableLimit));
-      sampleWeights.push(BigInt(weight));
+      sampleThreads.push(used.thread(pair % tableLimit));
+      sampleStates.push(key % stateLimit);
     }
+    const waiting = this.#waiting.map((one) => ({
+      ...{ stack: used.stack(one.stack), thread: used.thread(one.thread) },
+      ...{ state: one.state, waitedNs: one.waitedNs },
+    }));
     const { taskId, kind, taskStartMs } = this.#range;
+    const sums = [...this.#sums.values()];
     return create(ProfileSchema, {
       taskId,
       kind,
       ...used.tables(),
       sampleStacks,
       sampleThreads,
-      sampleWeights,
-      secondWeights: Array.from(this.#secondWeights, (weight) => BigInt(weight ?? 0)),
+      sampleWeights: sums.map(({ weight }) => BigInt(weight)),
+      secondWeights: this.#seconds.map(({ weight }) => BigInt(weight)),
+      ...kind === ProfileKind.OFF_CPU && {
+        sampleWaits: sums.map(({ waits }) => BigInt(waits)),
+        sampleRunQueueNs: sums.map(({ runQueueNs }) => BigInt(runQueueNs)),
+        sampleStates,
+        secondWaits: this.#seconds.map(({ waits }) => BigInt(waits)),
+        secondRunQueueNs: this.#seconds.map(({ runQueueNs }) => BigInt(runQueueNs)),
+        switches: this.#switches,
+        waiting,
+      },
       startUnixMs: BigInt(taskStartMs),
       loss: this.#loss,
       missingChunks: this.#missing,
@@ -110,19 +141,25 @@ export class ProfileMerger {
   }
 
   #addSamples(chunk: ProfileChunk, start: number): void {
-    const { sampleStacks, sampleThreads, sampleSeconds, sampleWeights } = chunk;
-    for (let index = 0; index < sampleStacks.length; index++) {
-      const second = start + (sampleSeconds[index] ?? 0);
-      const weight = Number(sampleWeights[index] ?? 0n);
+    for (let index = 0; index < chunk.sampleStacks.length; index++) {
+      const second = start + (chunk.sampleSeconds[index] ?? 0);
+      const sums: SampleSums = {
+        weight: Number(chunk.sampleWeights[index] ?? 0n),
+        waits: Number(chunk.sampleWaits[index] ?? 0n),
+        runQueueNs: Number(chunk.sampleRunQueueNs[index] ?? 0n),
+      };
       if (second >= 0 && second < secondsLimit) {
-        while (this.#secondWeights.length <= second) this.#secondWeights.push(0);
-        this.#secondWeights[second]! += weight;
+        while (this.#seconds.length <= second) this.#seconds.push({ weight: 0, waits: 0, runQueueNs: 0 });
+        addSums(this.#seconds[second]!, sums);
       }
-      const stack = sampleStacks[index] ?? 0;
-      const thread = sampleThreads[index] ?? 0;
+      const stack = chunk.sampleStacks[index] ?? 0;
+      const thread = chunk.sampleThreads[index] ?? 0;
       if (!this.#overlaps(second, second + 1) || stack >= tableLimit || thread >= tableLimit) continue;
-      const key = stack * tableLimit + thread;
-      this.#weights.set(key, (this.#weights.get(key) ?? 0) + weight);
+      const state = Math.min(chunk.sampleStates[index] ?? 0, stateLimit - 1);
+      const key = (stack * tableLimit + thread) * stateLimit + state;
+      const known = this.#sums.get(key);
+      if (known === undefined) this.#sums.set(key, sums);
+      else addSums(known, sums);
     }
   }
 
@@ -218,4 +255,22 @@ function addLoss(
   sum.lostKernel += loss.lostKernel;
   sum.lostAgent += loss.lostAgent;
   sum.truncated += loss.truncated;
+}
+
+function addSums(sum: SampleSums, more: SampleSums): void {
+  sum.weight += more.weight;
+  sum.waits += more.waits;
+  sum.runQueueNs += more.runQueueNs;
+}
+
+function addSwitches(
+  sum: { [K in "switches" | "involuntary" | "picked" | "brief" | "briefNs"]: bigint },
+  more?: SwitchCounts,
+): void {
+  if (more === undefined) return;
+  sum.switches += more.switches;
+  sum.involuntary += more.involuntary;
+  sum.picked += more.picked;
+  sum.brief += more.brief;
+  sum.briefNs += more.briefNs;
 }

@@ -1,6 +1,12 @@
-import { type Message } from "@bufbuild/protobuf";
+import { create, type Message } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
-import { type Profile, type ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
+import {
+  type Profile,
+  type ProfileChunk,
+  SwitchCountsSchema,
+  WaitingThreadSchema,
+  WaitState,
+} from "../../gen/stakeout/v1/profile_pb.ts";
 import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { writeFolded } from "../export/write_folded.ts";
 import { writeSpeedscope } from "../export/write_speedscope.ts";
@@ -63,6 +69,32 @@ Deno.test("ProfileMerger shows what a lost chunk would have named as lost", () =
   named.stacks = [{ ...chunk(0).stacks[0]!, frames: [0, 1] }];
   named.stacksBase = 0;
   assert.equal(text(writeFolded(merge([named]))), "[lost];[lost] 35\n");
+});
+
+Deno.test("ProfileMerger keeps states apart off-CPU, sums waits, and has who waited at the end of the range", () => {
+  const [first, second] = [chunk(0), chunk(1)].map((part) => {
+    part.kind = ProfileKind.OFF_CPU;
+    part.sampleWaits = [1n, 1n, 1n, 1n, 1n];
+    part.sampleRunQueueNs = [2n, 2n, 2n, 2n, 2n];
+    const { SLEEPING, PREEMPTED } = WaitState;
+    part.sampleStates = [SLEEPING, SLEEPING, PREEMPTED, SLEEPING, SLEEPING];
+    const counts = { switches: 11n, involuntary: 1n, picked: 7n, brief: 3n, briefNs: 100n };
+    part.switches = create(SwitchCountsSchema, counts);
+    const waitedNs = BigInt(part.number + 1) * 1_000n;
+    part.waiting = [create(WaitingThreadSchema, { stack: 0, thread: 0, state: SLEEPING, waitedNs })];
+    return part;
+  }) as [ProfileChunk, ProfileChunk];
+  const merger = new ProfileMerger({
+    ...{ taskId: sampleTaskId, kind: ProfileKind.OFF_CPU, taskStartMs: startMs, fromSecond: 0, toSecond: 0 },
+  });
+  merger.add(first);
+  merger.add(second);
+  const profile = merger.finish();
+  assert.deepEqual(profile.sampleStates, [WaitState.SLEEPING, WaitState.PREEMPTED]);
+  assert.deepEqual([profile.sampleWeights, profile.sampleWaits], [[56n, 14n], [8n, 2n]]);
+  assert.deepEqual([profile.sampleRunQueueNs, profile.secondRunQueueNs], [[16n, 4n], new Array(10).fill(2n)]);
+  assert.deepEqual([profile.switches?.switches, profile.switches?.picked], [22n, 14n]);
+  assert.deepEqual(profile.waiting.map(({ waitedNs }) => waitedNs), [2_000n]);
 });
 
 Deno.test("ProfileMerger is not led astray by tables that claim to be huge", () => {

@@ -5,6 +5,7 @@ import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { missingUprobes } from "../../../lib/bpf/uprobe.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { HttpPrograms } from "../../agent/http/http_programs.ts";
+import { setTargets } from "../../agent/profile/set_targets.ts";
 import { builtFilePath, readBuiltFile } from "../built_file.ts";
 import { type Check, passCheck } from "./check.ts";
 
@@ -17,6 +18,8 @@ interface Need {
 
 interface Hook extends Need {
   object: string;
+  /** Sets what the agent sets: the kernel does not verify what a constant rules out. */
+  configure?(object: BpfObject): void;
   /** Puts the object's program where the agent would. */
   attach(object: BpfObject): Link;
 }
@@ -33,10 +36,19 @@ const hooks: readonly Hook[] = [
   {
     name: "CPU sampling",
     object: "on_cpu",
+    configure: (object) => setTargets(object, [Deno.pid]),
     attach: (object) =>
       attachPerfEvent(object.program("on_cpu"), openCpuClockEvent(onlineCpus()[0] ?? 0, frequencyHz)),
     level: "limited",
     without: "no on-CPU profile can be taken",
+  },
+  {
+    name: "scheduler events",
+    object: "off_cpu",
+    configure: (object) => setTargets(object, [Deno.pid]),
+    attach: (object) => attach(object.program("off_cpu_switch")),
+    level: "limited",
+    without: "no off-CPU profile can be taken",
   },
 ];
 
@@ -93,6 +105,7 @@ async function tryHook(libbpf: Libbpf, hook: Hook): Promise<Check> {
   try {
     const object = openObject(libbpf, readBuiltFile(`bpf/${file}.bpf.o`), { name: file });
     try {
+      hook.configure?.(object);
       await object.load();
       await hook.attach(object).close();
     } finally {

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/profile.proto.
  */
 export const file_stakeout_v1_profile: GenFile = /*@__PURE__*/
-  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSJkCghOYW1lTm90ZRISCgpwcm9jZXNzX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS5zdGFrZW91dC52MS5OYW1lTm90ZUtpbmQSGwoTbWFwX3dyaXR0ZW5fdW5peF9tcxgDIAEoAyKyAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCBIPCgdydW50aW1lGAggASgIEhIKCnN0YXJ0X2xpbmUYCSABKA0iOwoFU3RhY2sSDgoGZnJhbWVzGAEgAygNEiIKA2VuZBgCIAEoDjIVLnN0YWtlb3V0LnYxLlN0YWNrRW5kInYKDFN0YWNrUXVhbGl0eRIMCgRlbmRzGAEgAygEEikKBmN1dF9pbhgCIAMoCzIZLnN0YWtlb3V0LnYxLk1vZHVsZVdlaWdodBItCgp1bm5hbWVkX2luGAMgAygLMhkuc3Rha2VvdXQudjEuTW9kdWxlV2VpZ2h0IlIKDE1vZHVsZVdlaWdodBIOCgZtb2R1bGUYASABKAkSDgoGd2VpZ2h0GAIgASgEEiIKA2VuZBgDIAEoDjIVLnN0YWtlb3V0LnYxLlN0YWNrRW5kIjcKBlRocmVhZBILCgN0aWQYASABKA0SDAoEbmFtZRgCIAEoCRISCgpwcm9jZXNzX2lkGAMgASgJIpMECgxQcm9maWxlQ2h1bmsSDwoHdGFza19pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSDgoGbnVtYmVyGAMgASgNEhUKDXN0YXJ0X3VuaXhfbXMYBCABKAMSDwoHc2Vjb25kcxgFIAEoDRIUCgxzdHJpbmdzX2Jhc2UYBiABKA0SEwoLZnJhbWVzX2Jhc2UYByABKA0SEwoLc3RhY2tzX2Jhc2UYCCABKA0SFAoMdGhyZWFkc19iYXNlGAkgASgNEg8KB3N0cmluZ3MYCiADKAkSIgoGZnJhbWVzGAsgAygLMhIuc3Rha2VvdXQudjEuRnJhbWUSIgoGc3RhY2tzGAwgAygLMhIuc3Rha2VvdXQudjEuU3RhY2sSJAoHdGhyZWFkcxgNIAMoCzITLnN0YWtlb3V0LnYxLlRocmVhZBIVCg1zYW1wbGVfc3RhY2tzGA4gAygNEhYKDnNhbXBsZV90aHJlYWRzGA8gAygNEhYKDnNhbXBsZV9zZWNvbmRzGBAgAygNEhYKDnNhbXBsZV93ZWlnaHRzGBEgAygEEiUKBGxvc3MYEiABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEgwKBGxhc3QYEyABKAgSKQoKbmFtZV9ub3RlcxgUIAMoCzIVLnN0YWtlb3V0LnYxLk5hbWVOb3RlIs0DCgdQcm9maWxlEg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEg8KB3N0cmluZ3MYAyADKAkSIgoGZnJhbWVzGAQgAygLMhIuc3Rha2VvdXQudjEuRnJhbWUSIgoGc3RhY2tzGAUgAygLMhIuc3Rha2VvdXQudjEuU3RhY2sSJAoHdGhyZWFkcxgGIAMoCzITLnN0YWtlb3V0LnYxLlRocmVhZBIVCg1zYW1wbGVfc3RhY2tzGAcgAygNEhYKDnNhbXBsZV90aHJlYWRzGAggAygNEhYKDnNhbXBsZV93ZWlnaHRzGAkgAygEEhYKDnNlY29uZF93ZWlnaHRzGAogAygEEhUKDXN0YXJ0X3VuaXhfbXMYCyABKAMSJQoEbG9zcxgMIAEoCzIXLnN0YWtlb3V0LnYxLkxvc3NDb3VudHMSFgoObWlzc2luZ19jaHVua3MYDSABKA0SKQoKbmFtZV9ub3RlcxgOIAMoCzIVLnN0YWtlb3V0LnYxLk5hbWVOb3RlEioKB3F1YWxpdHkYHiABKAsyGS5zdGFrZW91dC52MS5TdGFja1F1YWxpdHkqgwEKCUZyYW1lS2luZBIaChZGUkFNRV9LSU5EX1VOU1BFQ0lGSUVEEAASEwoPRlJBTUVfS0lORF9VU0VSEAESFQoRRlJBTUVfS0lORF9LRVJORUwQAhISCg5GUkFNRV9LSU5EX0pJVBADEhoKFkZSQU1FX0tJTkRfSU5URVJQUkVURUQQBCqmAgoMTmFtZU5vdGVLaW5kEh4KGk5BTUVfTk9URV9LSU5EX1VOU1BFQ0lGSUVEEAASIwofTkFNRV9OT1RFX0tJTkRfTk9ERV9NQVBfTUlTU0lORxABEisKJ05BTUVfTk9URV9LSU5EX05PREVfSU5URVJQUkVURURfTUlTU0lORxACEiMKH05BTUVfTk9URV9LSU5EX0pBVkFfTUFQX01JU1NJTkcQAxIfChtOQU1FX05PVEVfS0lORF9KQVZBX01BUF9PTEQQBBIiCh5OQU1FX05PVEVfS0lORF9KQVZBX1NUQUNLU19DVVQQBRIeChpOQU1FX05PVEVfS0lORF9NQVBfUkVGVVNFRBAGEhoKFk5BTUVfTk9URV9LSU5EX01BUF9DVVQQByrUAQoIU3RhY2tFbmQSGQoVU1RBQ0tfRU5EX1VOU1BFQ0lGSUVEEAASEwoPU1RBQ0tfRU5EX1dIT0xFEAESFgoSU1RBQ0tfRU5EX05PX1RBQkxFEAISGAoUU1RBQ0tfRU5EX0JBRF9NRU1PUlkQAxIWChJTVEFDS19FTkRfVE9PX0RFRVAQBBIZChVTVEFDS19FTkRfT1ZFUl9CVURHRVQQBRIVChFTVEFDS19FTkRfUEVORElORxAGEhwKGFNUQUNLX0VORF9GUkFNRV9QT0lOVEVSUxAHYgZwcm90bzM", [file_stakeout_v1_task]);
+  fileDesc("ChlzdGFrZW91dC92MS9wcm9maWxlLnByb3RvEgtzdGFrZW91dC52MSJkCghOYW1lTm90ZRISCgpwcm9jZXNzX2lkGAEgASgJEicKBGtpbmQYAiABKA4yGS5zdGFrZW91dC52MS5OYW1lTm90ZUtpbmQSGwoTbWFwX3dyaXR0ZW5fdW5peF9tcxgDIAEoAyKyAQoFRnJhbWUSJAoEa2luZBgBIAEoDjIWLnN0YWtlb3V0LnYxLkZyYW1lS2luZBIQCghmdW5jdGlvbhgCIAEoDRIOCgZtb2R1bGUYAyABKA0SDwoHYWRkcmVzcxgEIAEoBhIMCgRmaWxlGAUgASgNEgwKBGxpbmUYBiABKA0SDwoHaW5saW5lZBgHIAEoCBIPCgdydW50aW1lGAggASgIEhIKCnN0YXJ0X2xpbmUYCSABKA0iOwoFU3RhY2sSDgoGZnJhbWVzGAEgAygNEiIKA2VuZBgCIAEoDjIVLnN0YWtlb3V0LnYxLlN0YWNrRW5kInYKDFN0YWNrUXVhbGl0eRIMCgRlbmRzGAEgAygEEikKBmN1dF9pbhgCIAMoCzIZLnN0YWtlb3V0LnYxLk1vZHVsZVdlaWdodBItCgp1bm5hbWVkX2luGAMgAygLMhkuc3Rha2VvdXQudjEuTW9kdWxlV2VpZ2h0IlIKDE1vZHVsZVdlaWdodBIOCgZtb2R1bGUYASABKAkSDgoGd2VpZ2h0GAIgASgEEiIKA2VuZBgDIAEoDjIVLnN0YWtlb3V0LnYxLlN0YWNrRW5kIjcKBlRocmVhZBILCgN0aWQYASABKA0SDAoEbmFtZRgCIAEoCRISCgpwcm9jZXNzX2lkGAMgASgJImYKDFN3aXRjaENvdW50cxIQCghzd2l0Y2hlcxgBIAEoBBITCgtpbnZvbHVudGFyeRgCIAEoBBIOCgZwaWNrZWQYAyABKAQSDQoFYnJpZWYYBCABKAQSEAoIYnJpZWZfbnMYBSABKAQiaAoNV2FpdGluZ1RocmVhZBINCgVzdGFjaxgBIAEoDRIOCgZ0aHJlYWQYAiABKA0SJQoFc3RhdGUYAyABKA4yFi5zdGFrZW91dC52MS5XYWl0U3RhdGUSEQoJd2FpdGVkX25zGAQgASgEIs8FCgxQcm9maWxlQ2h1bmsSDwoHdGFza19pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSDgoGbnVtYmVyGAMgASgNEhUKDXN0YXJ0X3VuaXhfbXMYBCABKAMSDwoHc2Vjb25kcxgFIAEoDRIUCgxzdHJpbmdzX2Jhc2UYBiABKA0SEwoLZnJhbWVzX2Jhc2UYByABKA0SEwoLc3RhY2tzX2Jhc2UYCCABKA0SFAoMdGhyZWFkc19iYXNlGAkgASgNEg8KB3N0cmluZ3MYCiADKAkSIgoGZnJhbWVzGAsgAygLMhIuc3Rha2VvdXQudjEuRnJhbWUSIgoGc3RhY2tzGAwgAygLMhIuc3Rha2VvdXQudjEuU3RhY2sSJAoHdGhyZWFkcxgNIAMoCzITLnN0YWtlb3V0LnYxLlRocmVhZBIVCg1zYW1wbGVfc3RhY2tzGA4gAygNEhYKDnNhbXBsZV90aHJlYWRzGA8gAygNEhYKDnNhbXBsZV9zZWNvbmRzGBAgAygNEhYKDnNhbXBsZV93ZWlnaHRzGBEgAygEEiUKBGxvc3MYEiABKAsyFy5zdGFrZW91dC52MS5Mb3NzQ291bnRzEgwKBGxhc3QYEyABKAgSKQoKbmFtZV9ub3RlcxgUIAMoCzIVLnN0YWtlb3V0LnYxLk5hbWVOb3RlEhQKDHNhbXBsZV93YWl0cxgoIAMoBBIbChNzYW1wbGVfcnVuX3F1ZXVlX25zGCkgAygEEi0KDXNhbXBsZV9zdGF0ZXMYKiADKA4yFi5zdGFrZW91dC52MS5XYWl0U3RhdGUSKwoIc3dpdGNoZXMYKyABKAsyGS5zdGFrZW91dC52MS5Td2l0Y2hDb3VudHMSKwoHd2FpdGluZxgsIAMoCzIaLnN0YWtlb3V0LnYxLldhaXRpbmdUaHJlYWQivAUKB1Byb2ZpbGUSDwoHdGFza19pZBgBIAEoCRImCgRraW5kGAIgASgOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSDwoHc3RyaW5ncxgDIAMoCRIiCgZmcmFtZXMYBCADKAsyEi5zdGFrZW91dC52MS5GcmFtZRIiCgZzdGFja3MYBSADKAsyEi5zdGFrZW91dC52MS5TdGFjaxIkCgd0aHJlYWRzGAYgAygLMhMuc3Rha2VvdXQudjEuVGhyZWFkEhUKDXNhbXBsZV9zdGFja3MYByADKA0SFgoOc2FtcGxlX3RocmVhZHMYCCADKA0SFgoOc2FtcGxlX3dlaWdodHMYCSADKAQSFgoOc2Vjb25kX3dlaWdodHMYCiADKAQSFQoNc3RhcnRfdW5peF9tcxgLIAEoAxIlCgRsb3NzGAwgASgLMhcuc3Rha2VvdXQudjEuTG9zc0NvdW50cxIWCg5taXNzaW5nX2NodW5rcxgNIAEoDRIpCgpuYW1lX25vdGVzGA4gAygLMhUuc3Rha2VvdXQudjEuTmFtZU5vdGUSKgoHcXVhbGl0eRgeIAEoCzIZLnN0YWtlb3V0LnYxLlN0YWNrUXVhbGl0eRIUCgxzYW1wbGVfd2FpdHMYKCADKAQSGwoTc2FtcGxlX3J1bl9xdWV1ZV9ucxgpIAMoBBItCg1zYW1wbGVfc3RhdGVzGCogAygOMhYuc3Rha2VvdXQudjEuV2FpdFN0YXRlEisKCHN3aXRjaGVzGCsgASgLMhkuc3Rha2VvdXQudjEuU3dpdGNoQ291bnRzEisKB3dhaXRpbmcYLCADKAsyGi5zdGFrZW91dC52MS5XYWl0aW5nVGhyZWFkEhQKDHNlY29uZF93YWl0cxgtIAMoBBIbChNzZWNvbmRfcnVuX3F1ZXVlX25zGC4gAygEKoMBCglGcmFtZUtpbmQSGgoWRlJBTUVfS0lORF9VTlNQRUNJRklFRBAAEhMKD0ZSQU1FX0tJTkRfVVNFUhABEhUKEUZSQU1FX0tJTkRfS0VSTkVMEAISEgoORlJBTUVfS0lORF9KSVQQAxIaChZGUkFNRV9LSU5EX0lOVEVSUFJFVEVEEAQqpgIKDE5hbWVOb3RlS2luZBIeChpOQU1FX05PVEVfS0lORF9VTlNQRUNJRklFRBAAEiMKH05BTUVfTk9URV9LSU5EX05PREVfTUFQX01JU1NJTkcQARIrCidOQU1FX05PVEVfS0lORF9OT0RFX0lOVEVSUFJFVEVEX01JU1NJTkcQAhIjCh9OQU1FX05PVEVfS0lORF9KQVZBX01BUF9NSVNTSU5HEAMSHwobTkFNRV9OT1RFX0tJTkRfSkFWQV9NQVBfT0xEEAQSIgoeTkFNRV9OT1RFX0tJTkRfSkFWQV9TVEFDS1NfQ1VUEAUSHgoaTkFNRV9OT1RFX0tJTkRfTUFQX1JFRlVTRUQQBhIaChZOQU1FX05PVEVfS0lORF9NQVBfQ1VUEAcq1AEKCFN0YWNrRW5kEhkKFVNUQUNLX0VORF9VTlNQRUNJRklFRBAAEhMKD1NUQUNLX0VORF9XSE9MRRABEhYKElNUQUNLX0VORF9OT19UQUJMRRACEhgKFFNUQUNLX0VORF9CQURfTUVNT1JZEAMSFgoSU1RBQ0tfRU5EX1RPT19ERUVQEAQSGQoVU1RBQ0tfRU5EX09WRVJfQlVER0VUEAUSFQoRU1RBQ0tfRU5EX1BFTkRJTkcQBhIcChhTVEFDS19FTkRfRlJBTUVfUE9JTlRFUlMQByqoAQoJV2FpdFN0YXRlEhoKFldBSVRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRXQUlUX1NUQVRFX1BSRUVNUFRFRBABEhcKE1dBSVRfU1RBVEVfU0xFRVBJTkcQAhIeChpXQUlUX1NUQVRFX1VOSU5URVJSVVBUSUJMRRADEhYKEldBSVRfU1RBVEVfU1RPUFBFRBAEEhQKEFdBSVRfU1RBVEVfT1RIRVIQBWIGcHJvdG8z", [file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.NameNote
@@ -243,6 +243,89 @@ export const ThreadSchema: GenMessage<Thread> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_profile, 5);
 
 /**
+ * Switches out of a CPU of an off-CPU profile's threads.
+ *
+ * @generated from message stakeout.v1.SwitchCounts
+ */
+export type SwitchCounts = Message<"stakeout.v1.SwitchCounts"> & {
+  /**
+   * @generated from field: uint64 switches = 1;
+   */
+  switches: bigint;
+
+  /**
+   * Those of them that were preempted or yielded.
+   *
+   * @generated from field: uint64 involuntary = 2;
+   */
+  involuntary: bigint;
+
+  /**
+   * Those of them whose stack was taken: below the agent's pace all, above it one in N, at random. Weights are scaled.
+   *
+   * @generated from field: uint64 picked = 3;
+   */
+  picked: bigint;
+
+  /**
+   * Waits shorter than the policy's minimum, which are in no sample; scaled.
+   *
+   * @generated from field: uint64 brief = 4;
+   */
+  brief: bigint;
+
+  /**
+   * Their time off the CPU.
+   *
+   * @generated from field: uint64 brief_ns = 5;
+   */
+  briefNs: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.SwitchCounts.
+ * Use `create(SwitchCountsSchema)` to create a new message.
+ */
+export const SwitchCountsSchema: GenMessage<SwitchCounts> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_profile, 6);
+
+/**
+ * A thread that waits at the end of a chunk or a profile. Its time is in the samples.
+ *
+ * @generated from message stakeout.v1.WaitingThread
+ */
+export type WaitingThread = Message<"stakeout.v1.WaitingThread"> & {
+  /**
+   * @generated from field: uint32 stack = 1;
+   */
+  stack: number;
+
+  /**
+   * @generated from field: uint32 thread = 2;
+   */
+  thread: number;
+
+  /**
+   * @generated from field: stakeout.v1.WaitState state = 3;
+   */
+  state: WaitState;
+
+  /**
+   * Since it left its CPU, or since the profile began.
+   *
+   * @generated from field: uint64 waited_ns = 4;
+   */
+  waitedNs: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.WaitingThread.
+ * Use `create(WaitingThreadSchema)` to create a new message.
+ */
+export const WaitingThreadSchema: GenMessage<WaitingThread> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_profile, 7);
+
+/**
  * Up to five one-second buckets of one task's profile. Never cumulative; each of the tables holds only what is
  * new in this chunk, and indexes go on counting from chunk to chunk of the same (task, kind). At most 1 MiB.
  *
@@ -363,6 +446,40 @@ export type ProfileChunk = Message<"stakeout.v1.ProfileChunk"> & {
    * @generated from field: repeated stakeout.v1.NameNote name_notes = 20;
    */
   nameNotes: NameNote[];
+
+  /**
+   * Off-CPU, where sample_weights are nanoseconds blocked, three columns more. Waits are counted once each, in the second
+   * in which they ended or passed the minimum.
+   *
+   * @generated from field: repeated uint64 sample_waits = 40;
+   */
+  sampleWaits: bigint[];
+
+  /**
+   * Nanoseconds from the wake-up, or the preemption, until it ran again.
+   *
+   * @generated from field: repeated uint64 sample_run_queue_ns = 41;
+   */
+  sampleRunQueueNs: bigint[];
+
+  /**
+   * @generated from field: repeated stakeout.v1.WaitState sample_states = 42;
+   */
+  sampleStates: WaitState[];
+
+  /**
+   * Counts of this chunk alone.
+   *
+   * @generated from field: stakeout.v1.SwitchCounts switches = 43;
+   */
+  switches?: SwitchCounts | undefined;
+
+  /**
+   * Longest first, at most 256.
+   *
+   * @generated from field: repeated stakeout.v1.WaitingThread waiting = 44;
+   */
+  waiting: WaitingThread[];
 };
 
 /**
@@ -370,7 +487,7 @@ export type ProfileChunk = Message<"stakeout.v1.ProfileChunk"> & {
  * Use `create(ProfileChunkSchema)` to create a new message.
  */
 export const ProfileChunkSchema: GenMessage<ProfileChunk> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 6);
+  messageDesc(file_stakeout_v1_profile, 8);
 
 /**
  * A profile merged over a range of a task, ready to draw: the same tables, whole, with times folded away.
@@ -458,6 +575,47 @@ export type Profile = Message<"stakeout.v1.Profile"> & {
    * @generated from field: stakeout.v1.StackQuality quality = 30;
    */
   quality?: StackQuality | undefined;
+
+  /**
+   * Off-CPU, as in ProfileChunk.
+   *
+   * @generated from field: repeated uint64 sample_waits = 40;
+   */
+  sampleWaits: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 sample_run_queue_ns = 41;
+   */
+  sampleRunQueueNs: bigint[];
+
+  /**
+   * @generated from field: repeated stakeout.v1.WaitState sample_states = 42;
+   */
+  sampleStates: WaitState[];
+
+  /**
+   * @generated from field: stakeout.v1.SwitchCounts switches = 43;
+   */
+  switches?: SwitchCounts | undefined;
+
+  /**
+   * Those of the newest chunk within the range.
+   *
+   * @generated from field: repeated stakeout.v1.WaitingThread waiting = 44;
+   */
+  waiting: WaitingThread[];
+
+  /**
+   * As second_weights.
+   *
+   * @generated from field: repeated uint64 second_waits = 45;
+   */
+  secondWaits: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 second_run_queue_ns = 46;
+   */
+  secondRunQueueNs: bigint[];
 };
 
 /**
@@ -465,7 +623,7 @@ export type Profile = Message<"stakeout.v1.Profile"> & {
  * Use `create(ProfileSchema)` to create a new message.
  */
 export const ProfileSchema: GenMessage<Profile> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_profile, 7);
+  messageDesc(file_stakeout_v1_profile, 9);
 
 /**
  * @generated from enum stakeout.v1.FrameKind
@@ -642,4 +800,57 @@ export enum StackEnd {
  */
 export const StackEndSchema: GenEnum<StackEnd> = /*@__PURE__*/
   enumDesc(file_stakeout_v1_profile, 2);
+
+/**
+ * How a thread left its CPU.
+ *
+ * @generated from enum stakeout.v1.WaitState
+ */
+export enum WaitState {
+  /**
+   * On-CPU: it did not.
+   *
+   * @generated from enum value: WAIT_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * Runnable all the time: it was preempted, or yielded. It has no blocked time.
+   *
+   * @generated from enum value: WAIT_STATE_PREEMPTED = 1;
+   */
+  PREEMPTED = 1,
+
+  /**
+   * S: a signal would have woken it.
+   *
+   * @generated from enum value: WAIT_STATE_SLEEPING = 2;
+   */
+  SLEEPING = 2,
+
+  /**
+   * D: only what it waits for wakes it.
+   *
+   * @generated from enum value: WAIT_STATE_UNINTERRUPTIBLE = 3;
+   */
+  UNINTERRUPTIBLE = 3,
+
+  /**
+   * T, t: by a signal or a debugger.
+   *
+   * @generated from enum value: WAIT_STATE_STOPPED = 4;
+   */
+  STOPPED = 4,
+
+  /**
+   * @generated from enum value: WAIT_STATE_OTHER = 5;
+   */
+  OTHER = 5,
+}
+
+/**
+ * Describes the enum stakeout.v1.WaitState.
+ */
+export const WaitStateSchema: GenEnum<WaitState> = /*@__PURE__*/
+  enumDesc(file_stakeout_v1_profile, 3);
 

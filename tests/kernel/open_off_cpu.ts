@@ -1,0 +1,25 @@
+import type { BpfObject } from "../../lib/bpf/object.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { repositoryRoot } from "../../scripts/command.ts";
+import { OffCpuSession } from "../../src/agent/profile/off_cpu_session.ts";
+import { TableBuilder } from "../../src/agent/unwind/table_builder.ts";
+import { TableStore } from "../../src/agent/unwind/table_store.ts";
+import { libbpf } from "./harness.ts";
+
+/** What a test may want to be different. */
+export interface OffCpuTestOptions {
+  readonly minimumNs?: number;
+  /** Changes the object before it is loaded. */
+  readonly configure?: (object: BpfObject) => void;
+}
+
+/** The agent's own off-CPU session, with no child that compiles tables: the targets of these tests have frame pointers. */
+export function openOffCpu(
+  pids: readonly number[],
+  { minimumNs = 0, configure = () => {} }: OffCpuTestOptions = {},
+): Promise<OffCpuSession> {
+  const program = Deno.readFileSync(`${repositoryRoot}/build/bpf/off_cpu.bpf.o`);
+  const store = new TableStore(libbpf);
+  const builder = new TableBuilder({ command: ["false"], store, logger: silentLogger });
+  return OffCpuSession.open(libbpf, program, { pids, minimumNs, tables: { store, builder }, configure });
+}
