@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Logger } from "../../lib/log.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { type AgentStatus, AgentStatusSchema } from "../gen/stakeout/v1/agent_service_pb.ts";
+import type { Process } from "../model/process.ts";
 import type { Budget } from "./budget.ts";
 import type { HttpMonitor } from "./http/http_monitor.ts";
 import { takeHttpTraffic } from "./http/http_traffic.ts";
@@ -9,12 +10,12 @@ import { Inventory } from "./inventory.ts";
 import { maxColumnSeconds, readMetricColumns } from "./metric_columns.ts";
 import type { Pipeline } from "./pipeline.ts";
 import type { PolicyBook } from "./policy_book.ts";
-import type { PolicyText } from "./policy_sync.ts";
+import type { CommandAnswer, PolicyText } from "./policy_sync.ts";
 import type { Snapshot } from "./probe/process_snapshot.ts";
 import type { RecordBody } from "./report_wire.ts";
 import { sleepUntil } from "./sleep_until.ts";
 import type { TaskRunner } from "./task_runner.ts";
-import type { Refusal, Trigger } from "./trigger.ts";
+import type { ManualStart, Refusal, Trigger } from "./trigger.ts";
 import { toWireRefusal } from "./wire.ts";
 
 /** How often what is reported; multiples of a tick. */
@@ -87,6 +88,47 @@ export class Agent {
   /** Ends a task early; what it took until then is kept. Nothing when it does not run here. */
   stopTask(id: string): void {
     this.#parts.tasks.stop(id);
+  }
+
+  /** Starts a task that somebody asks for; the answer tells which, or why not. A refusal is recorded as well. */
+  startTask(request: Omit<ManualStart, "processes"> & { processIds: readonly string[] }): CommandAnswer {
+    const { pipeline, trigger, tasks, budget, onStarts, clock } = this.#parts;
+    const { processIds, kinds, durationSeconds, frequencyHz } = request;
+    const inRange = processIds.length >= 1 && processIds.length <= 2 && kinds.length >= 1 &&
+      durationSeconds >= 1 && durationSeconds <= 3_600 && frequencyHz >= 1 && frequencyHz <= 999;
+    if (!inRange) return { refused: "The backend asks for what no task can be; update both to one version" };
+    const processes = processIds.map((id) => pipeline.discovery.find(id)?.process);
+    const gone = processIds.find((_, index) => processes[index] === undefined);
+    if (gone !== undefined) return { refused: `Process ${gone} does not run on this host any more` };
+    const start: ManualStart = { ...request, processes: processes as Process[] };
+    const exceeded = budget.exceeded();
+    const decision = trigger.admitManual(
+      start,
+      exceeded === undefined ? undefined : `No task starts: ${exceeded}`,
+    );
+    if (!("id" in decision)) {
+      const atBootNs = clock.bootNs();
+      this.#refuse({
+        ...{
+          key: `by hand ${atBootNs}`,
+          policy: "",
+          count: 1,
+          firstAtBootNs: atBootNs,
+          lastAtBootNs: atBootNs,
+        },
+        ...{ process: start.processes[0]!, ...decision },
+      });
+      return { refused: decision.message };
+    }
+    tasks.start(decision);
+    onStarts();
+    return { taskId: decision.id };
+  }
+
+  /** Lets a task run longer. */
+  extendTask(id: string, seconds: number): CommandAnswer {
+    const refused = this.#parts.tasks.extend(id, seconds);
+    return refused === undefined ? { taskId: id } : { refused };
   }
 
   /** Ticks on whole seconds of CLOCK_BOOTTIME until `signal` aborts, then ends all tasks. Never rejects. */

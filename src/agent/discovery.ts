@@ -79,6 +79,11 @@ export class Discovery {
     return row === undefined ? undefined : this.#live.get(row);
   }
 
+  /** The process with this id, when it lives. */
+  find(id: string): LiveProcess | undefined {
+    return this.#live.values().find(({ process }) => process.id === id);
+  }
+
   /** Takes over a snapshot, as {@linkcode ProcessTable.update} does, and reads new processes for about 5 ms. */
   update(atBootNs: number, records: Uint8Array): void {
     const { started, executed, ended } = this.#options.table.update(atBootNs, records);

@@ -84,8 +84,8 @@ Deno.test("Pipeline.tick() starts a task in the second in which count slots reac
     for (const { cause, processes } of outcome.starts) {
       startedAt.push(index);
       assert.equal(processes[0]?.pid, target.pid);
-      assert.deepEqual(cause.slots.slice(-5).map(({ value }) => Math.round(value)), usedPercent.slice(0, 5));
-      assert.equal(cause.reached, 3);
+      assert.deepEqual(cause!.slots.slice(-5).map(({ value }) => Math.round(value)), usedPercent.slice(0, 5));
+      assert.equal(cause!.reached, 3);
     }
   }
   assert.deepEqual(startedAt, [4]);
@@ -99,7 +99,7 @@ Deno.test("Pipeline.tick() fills missed seconds with the counter's mean and coun
   target.runTimeNs += 4 * 0.6e9;
   const { outcome } = pipeline.tick(104e9, writeRecords([target]), undefined);
   const [start] = outcome.starts;
-  assert.deepEqual(start?.cause.slots.slice(-4).map(({ state }) => state), Array(4).fill("partial"));
+  assert.deepEqual(start?.cause?.slots.slice(-4).map(({ state }) => state), Array(4).fill("partial"));
 });
 
 Deno.test("Pipeline.tick() starts one task over the two busiest processes when a host-wide rule trips", async () => {

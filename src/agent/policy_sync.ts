@@ -1,7 +1,13 @@
 import { type Client, createClient } from "@connectrpc/connect";
 import { type Clock, systemClock } from "../../lib/clock.ts";
 import type { Logger } from "../../lib/log.ts";
-import { type AgentInfo, AgentService, type WatchResponse } from "../gen/stakeout/v1/agent_service_pb.ts";
+import {
+  type AgentInfo,
+  AgentService,
+  type ExtendTask,
+  type StartTask,
+  type WatchResponse,
+} from "../gen/stakeout/v1/agent_service_pb.ts";
 import { Backoff, sleep } from "./backoff.ts";
 import { type AgentTransport, describeBackendError } from "./transport.ts";
 
@@ -12,6 +18,9 @@ export interface PolicyText {
   readonly version: number;
 }
 
+/** What became of a command. */
+export type CommandAnswer = { readonly taskId: string } | { readonly refused: string };
+
 export interface PolicySyncOptions {
   readonly backend: AgentTransport;
   readonly agent: AgentInfo;
@@ -20,6 +29,9 @@ export interface PolicySyncOptions {
   /** The whole set, at each connection and each change. */
   readonly onPolicies: (setVersion: number, policies: readonly PolicyText[]) => void;
   readonly onStopTask: (taskId: string) => void;
+  /** Commands that want an answer; it is sent at once. */
+  readonly onStartTask: (command: StartTask) => CommandAnswer;
+  readonly onExtendTask: (command: ExtendTask) => CommandAnswer;
   /** Silence after which the stream is taken for dead; 30 s, three heartbeats, when absent. */
   readonly silenceMs?: number;
 }
@@ -133,9 +145,25 @@ export class PolicySync {
       case "stopTask":
         this.#options.onStopTask(event.value.taskId);
         return false;
+      case "startTask":
+        this.#answer(event.value.commandId, this.#options.onStartTask(event.value));
+        return false;
+      case "extendTask":
+        this.#answer(event.value.commandId, this.#options.onExtendTask(event.value));
+        return false;
       case undefined:
         return false;
     }
+  }
+
+  /** Whoever asked waits some seconds, so that an answer that fails is not sent again. */
+  #answer(commandId: string, answer: CommandAnswer): void {
+    const { agent, logger } = this.#options;
+    this.#client.answerCommand({ agent, commandId, ...answer }).catch((error) => {
+      logger.warn("An answer did not reach the backend", {
+        reason: describeBackendError(error, this.#options.backend.url),
+      });
+    });
   }
 
   #connect(): void {

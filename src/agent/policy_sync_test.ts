@@ -32,16 +32,23 @@ function aborted(signal: AbortSignal): Promise<void> {
 interface Seen {
   readonly sets: { version: number; policies: readonly PolicyText[] }[];
   readonly stopped: string[];
+  readonly answers: { commandId: string; taskId: string; refused: string }[];
   readonly sync: PolicySync;
   calls(): number;
 }
 
 async function withSync(watch: Watch, check: (seen: Seen) => boolean, silenceMs = 30_000): Promise<Seen> {
   let calls = 0;
+  const answers: Seen["answers"] = [];
   const router = createConnectRouter();
   router.service(AgentService, {
     async *watch(_, context) {
       for await (const each of watch(++calls, context.signal)) yield create(WatchResponseSchema, each);
+    },
+    answerCommand({ agent: { agentId } = {}, commandId, taskId, refused }) {
+      assert.equal(agentId, agent.agentId);
+      answers.push({ commandId, taskId, refused });
+      return {};
     },
   });
   const handlers = new Map(
@@ -63,10 +70,12 @@ async function withSync(watch: Watch, check: (seen: Seen) => boolean, silenceMs 
     silenceMs,
     onPolicies: (version, policies) => sets.push({ version, policies }),
     onStopTask: (id) => stopped.push(id),
+    onStartTask: ({ processIds }) => ({ taskId: `task of ${processIds.join()}` }),
+    onExtendTask: ({ seconds }) => ({ refused: `${seconds} s are too many` }),
   });
   const stop = new AbortController();
   const running = sync.run(stop.signal);
-  const seen = { sets, stopped, sync, calls: () => calls };
+  const seen = { sets, stopped, answers, sync, calls: () => calls };
   try {
     const deadline = performance.now() + 10_000;
     while (!check(seen)) {
@@ -95,6 +104,23 @@ Deno.test("run() hands over each policy set and stop, and measures the skew", as
   assert.deepEqual(seen.stopped, ["abc"]);
   assert.equal(seen.sync.skewMs, 250);
   assert.equal(seen.calls(), 1);
+});
+
+Deno.test("run() answers what it is asked at once, with the task or with the reason", async () => {
+  const seen = await withSync(async function* (_, signal) {
+    yield set(1n, "one");
+    const start = { commandId: "a", processIds: ["p-1", "p-2"], kinds: [], durationSeconds: 7 };
+    yield { setVersion: 1n, event: { case: "startTask", value: start } };
+    yield {
+      setVersion: 1n,
+      event: { case: "extendTask", value: { commandId: "b", taskId: "t", seconds: 9 } },
+    };
+    await aborted(signal);
+  }, ({ answers }) => answers.length === 2);
+  assert.deepEqual(seen.answers.toSorted((one, two) => one.commandId < two.commandId ? -1 : 1), [
+    { commandId: "a", taskId: "task of p-1,p-2", refused: "" },
+    { commandId: "b", taskId: "", refused: "9 s are too many" },
+  ]);
 });
 
 Deno.test("run() opens the stream anew when it ends, breaks, falls silent or tells of another set", async () => {

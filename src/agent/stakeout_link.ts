@@ -1,10 +1,12 @@
 import type { Logger } from "../../lib/log.ts";
+import { profileKinds } from "../model/policy.ts";
 import type { BackendLink, LinkedAgent } from "./backend_link.ts";
 import { describeAgent } from "./host.ts";
 import { PolicySync, type PolicyText } from "./policy_sync.ts";
 import type { AgentState, StateSchema } from "./state.ts";
 import { StakeoutWire } from "./stakeout_wire.ts";
 import { type AgentTransportOptions, createAgentTransport } from "./transport.ts";
+import { wireKinds } from "./wire.ts";
 
 interface PolicySet {
   readonly setVersion: number;
@@ -37,6 +39,12 @@ export function openStakeoutLink(
           void state.save("policies", { setVersion, policies });
         },
         onStopTask: (taskId) => agent.stopTask(taskId),
+        onStartTask: ({ processIds, kinds, durationSeconds, frequencyHz, offCpuMinimumNs }) =>
+          agent.startTask({
+            ...{ processIds, durationSeconds, frequencyHz, offCpuMinimumNs: Number(offCpuMinimumNs) },
+            kinds: profileKinds.filter((kind) => kinds.includes(wireKinds[kind])),
+          }),
+        onExtendTask: ({ taskId, seconds }) => agent.extendTask(taskId, seconds),
       });
       await sync.run(signal);
     },

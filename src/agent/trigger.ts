@@ -1,5 +1,5 @@
 import type { Cause } from "../model/cause.ts";
-import type { Policy, ProfileKind } from "../model/policy.ts";
+import { type Policy, policyDefaults, type ProfileKind } from "../model/policy.ts";
 import type { Process } from "../model/process.ts";
 import { policySilenceKey, Silence, type SilenceState, taskSilenceKey } from "./silence.ts";
 
@@ -28,13 +28,25 @@ export interface TriggerTick {
   readonly overBudget?: string;
 }
 
+/** What somebody asks for by hand. */
+export interface ManualStart {
+  /** One or two. */
+  readonly processes: readonly Process[];
+  readonly kinds: readonly ProfileKind[];
+  readonly durationSeconds: number;
+  readonly frequencyHz: number;
+  readonly offCpuMinimumNs: number;
+}
+
 /** A task to start at once. It counts as running until `taskEnded` is called with its id, whether it could start or not. */
 export interface TaskPlan {
   /** 32 hexadecimal digits. */
   readonly id: string;
+  /** Without a name for a task that somebody asked for. */
   readonly policy: Policy;
   readonly policyVersion: number;
-  readonly cause: Cause;
+  /** Absent for a task that somebody asked for. */
+  readonly cause?: Cause;
   /** One, or at most two for a host-wide rule, busiest first. */
   readonly processes: readonly Process[];
   /** Those of the policy's that are neither silent nor unsupported, in its order. */
@@ -59,8 +71,8 @@ export interface Refusal {
   readonly count: number;
   readonly firstAtBootNs: number;
   readonly lastAtBootNs: number;
-  /** As it was at the first second. */
-  readonly cause: Cause;
+  /** As it was at the first second; absent for what somebody asked for. */
+  readonly cause?: Cause;
 }
 
 /** What came of one second. */
@@ -75,7 +87,8 @@ interface Episode {
   refusal?: Refusal;
 }
 
-interface Denial {
+/** Why something was not started, and as a sentence for people. */
+export interface Denial {
   readonly reason: RefusalReason;
   readonly message: string;
 }
@@ -138,6 +151,40 @@ export class Trigger {
       this.#episodes.delete(key);
     }
     return { starts, refusals };
+  }
+
+  /**
+   * Decides on what somebody asks for. It is held against unsupported kinds, the agent's budget, the number of tasks, and
+   * tasks of the same kind on the same executable, not against silence; nor is it silent afterwards.
+   */
+  admitManual(start: ManualStart, overBudget?: string): TaskPlan | Denial {
+    const { processes, kinds } = start;
+    const unsupported = kinds.filter((kind) => this.#unsupported.has(kind));
+    if (unsupported.length > 0) {
+      const reasons = unsupported.map((kind) => `${kind}: ${this.#unsupported.get(kind)}`);
+      return { reason: "unsupported", message: `This host cannot take the profile (${reasons.join("; ")})` };
+    }
+    if (overBudget !== undefined) return { reason: "budget", message: overBudget };
+    const keys = processes.flatMap((process) => kinds.map((kind) => taskSilenceKey(process, kind)));
+    if ([...this.#running.values()].some((running) => running.some((key) => keys.includes(key)))) {
+      return {
+        reason: "concurrency",
+        message: "A task of this kind runs on this executable already; extend it, or wait for its end",
+      };
+    }
+    if (this.#running.size >= maxRunningTasks) {
+      return { reason: "concurrency", message: `${maxRunningTasks} tasks run on this host already` };
+    }
+    const id = this.#makeTaskId();
+    this.#running.set(id, keys);
+    const policy: Policy = {
+      ...policyDefaults,
+      ...{ name: "", target: { labels: {} }, rules: [], start: kinds, silenceSeconds: 0 },
+      durationSeconds: start.durationSeconds,
+      onCpu: { frequencyHz: start.frequencyHz },
+      offCpu: { minimumNs: start.offCpuMinimumNs },
+    };
+    return { id, policy, policyVersion: 0, processes, kinds };
   }
 
   /** Frees the slot of a task that is over; an unknown id is ignored. */

@@ -3,7 +3,7 @@ import fc from "fast-check";
 import type { Cause } from "../model/cause.ts";
 import { type Policy, policyDefaults, type ProfileKind } from "../model/policy.ts";
 import type { Process } from "../model/process.ts";
-import { type TaskPlan, Trigger, type Trip } from "./trigger.ts";
+import { type ManualStart, type TaskPlan, Trigger, type Trip } from "./trigger.ts";
 
 function makePolicy(name: string, start: ProfileKind[], silenceSeconds: number): Policy {
   return { ...policyDefaults, name, target: { service: "*", labels: {} }, rules: [], start, silenceSeconds };
@@ -38,6 +38,13 @@ const both = makePolicy("both", ["on_cpu", "network"], 60);
 const a = makeProcess(1);
 const b = makeProcess(2);
 const c = makeProcess(3);
+const byHand: ManualStart = {
+  processes: [a],
+  kinds: ["on_cpu"],
+  durationSeconds: 30,
+  frequencyHz: 49,
+  offCpuMinimumNs: 7,
+};
 
 Deno.test("Trigger.judge() starts a task at once and is silent until its silence ends", () => {
   const trigger = makeTrigger();
@@ -265,4 +272,35 @@ Deno.test("Trigger keeps its promises over random minutes", () => {
     overBudget: fc.nat(9).map((one) => one === 0),
   });
   fc.assert(fc.property(fc.array(step, { maxLength: 60 }), runModel), { numRuns: 1500, seed: 14 });
+});
+
+Deno.test("Trigger.admitManual() starts a task whatever is silent, and is not silent after it", () => {
+  const trigger = makeTrigger();
+  trigger.judge({ trips: [makeTrip(cpu, a)], atBootSeconds: 100 });
+  trigger.taskEnded("1".padStart(32, "0"));
+  const plan = trigger.admitManual({ ...byHand, processes: [a] });
+  assert.ok("id" in plan);
+  assert.deepEqual([plan.policy.name, plan.policy.durationSeconds, plan.cause], ["", 30, undefined]);
+  assert.deepEqual([plan.policy.onCpu.frequencyHz, plan.policy.offCpu.minimumNs], [49, 7]);
+  trigger.taskEnded(plan.id);
+  assert.ok("id" in trigger.admitManual({ ...byHand, processes: [b] }));
+  trigger.taskEnded("3".padStart(32, "0"));
+  // b was profiled by hand: a policy may start at once.
+  assert.equal(trigger.judge({ trips: [makeTrip(cpu, b)], atBootSeconds: 101 }).starts.length, 1);
+});
+
+Deno.test("Trigger.admitManual() refuses a third task, the same kind twice, what is not supported, and beyond the budget", () => {
+  const trigger = makeTrigger(new Map([["network", "no hook"]]));
+  assert.ok("id" in trigger.admitManual({ ...byHand, processes: [a] }));
+  const reasonOf = (start: Partial<ManualStart>, overBudget?: string) => {
+    const decision = trigger.admitManual({ ...byHand, processes: [b], ...start }, overBudget);
+    return "id" in decision ? "" : `${decision.reason}: ${decision.message}`;
+  };
+  assert.match(reasonOf({ processes: [a] }), /^concurrency: A task of this kind runs/);
+  assert.match(reasonOf({ kinds: ["network"] }), /^unsupported: .*network: no hook/);
+  assert.equal(reasonOf({}, "No task starts: too dear"), "budget: No task starts: too dear");
+  assert.equal(reasonOf({ kinds: ["off_cpu"] }), "");
+  assert.equal(reasonOf({ processes: [c] }), "concurrency: 2 tasks run on this host already");
+  // While one runs, policies are held against it.
+  assert.equal(trigger.judge({ trips: [makeTrip(cpu, a)], atBootSeconds: 5 }).refusals[0]?.reason, "silence");
 });

@@ -10,6 +10,7 @@ import {
 } from "../gen/stakeout/v1/agent_service_pb.ts";
 import type { AgentDirectory } from "./agent_directory.ts";
 import type { AgentEvent } from "./agent_stream.ts";
+import type { CommandDesk } from "./command_desk.ts";
 import type { ChangeFeed, ChangeTopic } from "./change_feed.ts";
 import type { IngestCounters } from "./ingest_counters.ts";
 import type { PolicyBook } from "./policy_book.ts";
@@ -22,6 +23,7 @@ import { toWirePolicy } from "./wire.ts";
 export interface AgentServiceOptions {
   readonly store: Store;
   readonly agents: AgentDirectory;
+  readonly desk: CommandDesk;
   readonly book: PolicyBook;
   readonly feed: ChangeFeed;
   readonly counters: IngestCounters;
@@ -41,7 +43,7 @@ const topics: Readonly<Record<ReportItem["kind"], ChangeTopic>> = {
 
 /** What agents call: policies and commands down, records up. */
 export function createAgentService(options: AgentServiceOptions): ServiceImpl<typeof AgentService> {
-  const { store, agents, book, feed, counters, clock, heartbeatMs } = options;
+  const { store, agents, desk, book, feed, counters, clock, heartbeatMs } = options;
 
   function toResponse(event: AgentEvent) {
     const setVersion = BigInt(book.setVersion);
@@ -50,8 +52,8 @@ export function createAgentService(options: AgentServiceOptions): ServiceImpl<ty
         const policies = book.entries.map(({ stored }) => toWirePolicy(stored));
         return { setVersion, event: { case: "policies" as const, value: { policies } } };
       }
-      case "stop":
-        return { setVersion, event: { case: "stopTask" as const, value: { taskId: event.taskId } } };
+      case "command":
+        return { setVersion, event: event.command };
       default: {
         const atUnixMs = BigInt(clock.nowUnixMs());
         return { setVersion, event: { case: "heartbeat" as const, value: { atUnixMs } } };
@@ -74,6 +76,16 @@ export function createAgentService(options: AgentServiceOptions): ServiceImpl<ty
         agents.closeStream(info.agentId, stream);
         feed.publish("agents");
       }
+    },
+
+    answerCommand(request, context) {
+      const { agentId } = readAgent(request.agent, context);
+      const { commandId, taskId, refused } = request;
+      if (refused.length > reportLimits.messageBytes || !/^([0-9a-f]{32})?$/.test(taskId)) {
+        throw new ConnectError("Answer has a bad task id, or a text that is too long", Code.InvalidArgument);
+      }
+      desk.answer(agentId, commandId, { taskId, refused });
+      return {};
     },
 
     async report(request, context) {

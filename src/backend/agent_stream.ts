@@ -1,17 +1,26 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { WatchResponseSchema } from "../gen/stakeout/v1/agent_service_pb.ts";
+
+/** What an agent is asked to do. */
+export type AgentCommand = Extract<
+  MessageInitShape<typeof WatchResponseSchema>["event"],
+  { case: "stopTask" | "startTask" | "extendTask" }
+>;
+
 /** What to tell an agent next. */
 export type AgentEvent =
   | { readonly kind: "policies" }
   | { readonly kind: "heartbeat" }
-  | { readonly kind: "stop"; readonly taskId: string }
+  | { readonly kind: "command"; readonly command: AgentCommand }
   | { readonly kind: "end" };
 
-const stopLimit = 100;
+const commandLimit = 100;
 
 /** Events for one agent's open stream. Changes of policies are joined: an agent needs only the newest set. */
 export class AgentStream {
   #policiesChanged = true;
   #ended = false;
-  readonly #stops: string[] = [];
+  readonly #commands: AgentCommand[] = [];
   #wake: (() => void) | undefined;
 
   /** The set of policies is another one now. */
@@ -20,10 +29,10 @@ export class AgentStream {
     this.#wake?.();
   }
 
-  /** Asks the agent to end a task; false when too many such wishes wait already. */
-  stopTask(taskId: string): boolean {
-    if (this.#stops.length >= stopLimit) return false;
-    this.#stops.push(taskId);
+  /** Asks the agent to do something; false when too many such wishes wait already. */
+  send(command: AgentCommand): boolean {
+    if (this.#commands.length >= commandLimit) return false;
+    this.#commands.push(command);
     this.#wake?.();
     return true;
   }
@@ -50,11 +59,11 @@ export class AgentStream {
       this.#policiesChanged = false;
       return { kind: "policies" };
     }
-    const taskId = this.#stops.shift();
-    return taskId === undefined ? { kind: "heartbeat" } : { kind: "stop", taskId };
+    const command = this.#commands.shift();
+    return command === undefined ? { kind: "heartbeat" } : { kind: "command", command };
   }
 
   #ready(): boolean {
-    return this.#ended || this.#policiesChanged || this.#stops.length > 0;
+    return this.#ended || this.#policiesChanged || this.#commands.length > 0;
   }
 }

@@ -26,6 +26,7 @@ const agents: readonly Role[] = ["agent"];
 export const methodRoles: Readonly<Record<string, readonly Role[]>> = {
   "stakeout.v1.AgentService/Watch": agents,
   "stakeout.v1.AgentService/Report": agents,
+  "stakeout.v1.AgentService/AnswerCommand": agents,
   "stakeout.v1.PolicyService/ListPolicies": readers,
   "stakeout.v1.PolicyService/GetPolicy": readers,
   "stakeout.v1.PolicyService/CheckPolicy": readers,
@@ -41,6 +42,8 @@ export const methodRoles: Readonly<Record<string, readonly Role[]>> = {
   "stakeout.v1.TaskService/GetTask": readers,
   "stakeout.v1.TaskService/GetProfile": readers,
   "stakeout.v1.TaskService/StopTask": editors,
+  "stakeout.v1.TaskService/StartTask": editors,
+  "stakeout.v1.TaskService/ExtendTask": editors,
 };
 
 /** Whether a role may read what is not an RPC: pages, exports, metrics. */

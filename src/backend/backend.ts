@@ -7,6 +7,7 @@ import { PolicyService } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { QueryService } from "../gen/stakeout/v1/query_service_pb.ts";
 import { TaskService } from "../gen/stakeout/v1/task_service_pb.ts";
 import { AgentDirectory } from "./agent_directory.ts";
+import { CommandDesk } from "./command_desk.ts";
 import { createAgentService } from "./agent_service.ts";
 import type { Assets } from "./assets.ts";
 import { Authenticator, type Token } from "./auth.ts";
@@ -82,7 +83,8 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     await book.reload();
     const feed = new ChangeFeed();
     const counters = new IngestCounters();
-    const shared = { store, agents, book, feed, counters, clock, limits, profiles };
+    const desk = new CommandDesk(agents);
+    const shared = { store, agents, desk, book, feed, counters, clock, limits, profiles };
     const heartbeatMs = options.heartbeatMs ?? 10_000;
 
     function addRoutes(router: ConnectRouter): void {

@@ -4,14 +4,17 @@ import type { Clock } from "../../lib/clock.ts";
 import { TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import type { TaskService } from "../gen/stakeout/v1/task_service_pb.ts";
 import type { AgentDirectory } from "./agent_directory.ts";
+import type { CommandDesk } from "./command_desk.ts";
 import type { PolicyBook } from "./policy_book.ts";
 import type { ProfileReader } from "./profile/profile_reader.ts";
+import { startTasks } from "./start_tasks.ts";
 import type { Store } from "./store/store.ts";
 import { readPageLimit } from "./wire.ts";
 
 export interface TaskServiceOptions {
   readonly store: Store;
   readonly agents: AgentDirectory;
+  readonly desk: CommandDesk;
   readonly book: PolicyBook;
   readonly profiles: ProfileReader;
   readonly clock: Clock;
@@ -19,7 +22,7 @@ export interface TaskServiceOptions {
 
 /** Tasks and their profiles. */
 export function createTaskService(options: TaskServiceOptions): ServiceImpl<typeof TaskService> {
-  const { store, agents, book, profiles, clock } = options;
+  const { store, agents, desk, book, profiles, clock } = options;
 
   async function readTask(id: string) {
     const stored = await store.getTask(id);
@@ -69,13 +72,33 @@ export function createTaskService(options: TaskServiceOptions): ServiceImpl<type
       if (task.state !== TaskState.RUNNING) {
         throw new ConnectError("The task is over already", Code.FailedPrecondition);
       }
-      const sent = agents.stream(agentId)?.stopTask(id) ?? false;
+      const sent = agents.stream(agentId)?.send({ case: "stopTask", value: { taskId: id } }) ?? false;
       if (!sent) {
         throw new ConnectError(
           "The task's agent is not connected; the task ends by itself in time",
           Code.Unavailable,
         );
       }
+      return {};
+    },
+
+    async startTask(request, { signal }) {
+      return { tasks: await startTasks(request, { store, desk, signal }) };
+    },
+
+    async extendTask({ id, seconds }) {
+      if (seconds < 1 || seconds > 3_600) {
+        throw new ConnectError("Give 1 to 3,600 seconds more", Code.InvalidArgument);
+      }
+      const { agentId, task } = await readTask(id);
+      if (task.state !== TaskState.RUNNING) {
+        throw new ConnectError("The task is over already; start another", Code.FailedPrecondition);
+      }
+      const { refused } = await desk.ask(agentId, (commandId) => ({
+        case: "extendTask",
+        value: { commandId, taskId: id, seconds },
+      }));
+      if (refused !== "") throw new ConnectError(refused, Code.FailedPrecondition);
       return {};
     },
   };

@@ -1,16 +1,25 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { formatMetricValue, isMetricName, metrics } from "../model/metric.ts";
 import { describeSeries } from "../model/series.ts";
+import { type ProfileKind, profileKinds } from "../model/policy.ts";
 import { taskStates } from "../model/task.ts";
 import type { BackendClient } from "./backend_client.ts";
 import { CommandError } from "./command_error.ts";
 import { openBackendOf } from "./open_backend.ts";
 import { printJson, printLine, printNote, writeOut } from "./output.ts";
-import { parseLimit } from "./parse_option.ts";
+import {
+  collectPids,
+  collectValues,
+  parseFrequency,
+  parseLimit,
+  parseMinimum,
+  parseSeconds,
+} from "./parse_option.ts";
 import { addBackendOptions, addOutputOption } from "./shared_options.ts";
 import { formatTable } from "./table.ts";
 import { type ExportOptions, exportTask } from "./task_export.ts";
 import type { TaskRecord } from "./task_record.ts";
+import type { StartOptions } from "./task_start.ts";
 
 interface ListOptions {
   search?: string;
@@ -24,7 +33,9 @@ interface ListOptions {
 
 /** `stakeout task`: what tripped, and the profiles that were taken. */
 export function addTaskCommand(program: Command): void {
-  const task = program.command("task").description("list, show, export and stop triggered tasks");
+  const task = program.command("task").description(
+    "list, show and export tasks; start, extend and stop them",
+  );
   task.addHelpText(
     "after",
     `
@@ -32,7 +43,8 @@ Examples:
   stakeout task list --service checkout
   stakeout task show 3f2a
   stakeout task export 3f2a -o checkout.pb.gz
-  stakeout task export 3f2a --format folded -o - | flamegraph.pl > checkout.svg`,
+  stakeout task export 3f2a --format folded -o - | flamegraph.pl > checkout.svg
+  stakeout task start --service checkout --kind on_cpu,off_cpu --for 30s`,
   );
 
   addOutputOption(addBackendOptions(task.command("list")))
@@ -90,6 +102,48 @@ Examples:
         printLine(`${id}: stopping`);
       }
     });
+
+  addManualCommands(task);
+}
+
+/** `start` and `extend`: what somebody asks for by hand. */
+function addManualCommands(task: Command): void {
+  addOutputOption(addBackendOptions(task.command("start")))
+    .description("profile now, without a policy")
+    .option("--pid <pid>", "process to profile, one or two of one host", collectPids)
+    .option("--process <id>", "the same by the id that the web UI has in its address", collectValues)
+    .option("--service <name>", "on each host the two processes of this service that use most CPU")
+    .option("--host <name>", "the host that --pid is about, where several have such a process")
+    .option("--kind <kinds>", "on_cpu, off_cpu, network, with commas between", collectKinds, ["on_cpu"])
+    .option("--for <duration>", "how long, at most 1h", parseSeconds, 30)
+    .option("--frequency <hz>", "on-CPU: samples a second and CPU", parseFrequency, 99)
+    .option("--minimum <duration>", "off-CPU: shortest wait that is kept (default: 1ms)", parseMinimum, 1)
+    .addHelpText("after", "\nExample:\n  stakeout task start --pid 4711 --kind on_cpu,off_cpu --for 30s")
+    .action(async (options: StartOptions, command: Command) => {
+      const { startTask } = await import("./task_start.ts");
+      await startTask(await openBackendOf(command), options);
+    });
+
+  addBackendOptions(task.command("extend"))
+    .description("let a running task run longer; an hour at most in all")
+    .argument("<id>", "the task, or the first digits of its id")
+    .requiredOption("--by <duration>", "how much longer", parseSeconds)
+    .addHelpText("after", "\nExample:\n  stakeout task extend 3f2a --by 1m")
+    .action(async (given: string, options: { by: number }, command: Command) => {
+      const backend = await openBackendOf(command);
+      const id = await findTaskId(backend, given);
+      await backend.tasks.extendTask({ id, seconds: options.by });
+      printLine(`${id}: ${options.by} s longer`);
+    });
+}
+
+function collectKinds(value: string): ProfileKind[] {
+  const names = value.split(",");
+  const kinds = profileKinds.filter((kind) => names.includes(kind));
+  if (kinds.length !== names.length) {
+    throw new InvalidArgumentError(`Use ${profileKinds.join(", ")}, each once, with commas between.`);
+  }
+  return kinds;
 }
 
 async function listTasks(backend: BackendClient, options: ListOptions): Promise<void> {
@@ -112,7 +166,7 @@ async function listTasks(backend: BackendClient, options: ListOptions): Promise<
       task.id.slice(0, 12),
       task.startedAt,
       task.state,
-      task.policy,
+      task.policy || "-",
       task.processes.map(({ service }) => service).join(","),
       task.processes.map(({ pid }) => pid).join(","),
       task.host,
@@ -149,14 +203,14 @@ function describeTask(task: TaskRecord): string {
   const { cause, loss } = task;
   const rows: string[][] = [
     ["task", task.id],
-    ["policy", `${task.policy} version ${task.policyVersion}`],
+    ["policy", task.policy === "" ? "by hand" : `${task.policy} version ${task.policyVersion}`],
     ["state", task.message === "" ? task.state : `${task.state}: ${task.message}`],
     ["host", task.host],
     ...task.processes.map(({ pid, service, exe }) => ["process", `${pid} ${service} ${exe}`]),
     ["started", task.startedAt],
     ["ended", task.endedAt ?? "-"],
     ["profiles", `${task.kinds.join(", ")} for ${task.durationSeconds} s at ${task.frequencyHz} Hz`],
-    ["why", `${describeCause(task)}, asked for ${cause?.count ?? 0}`],
+    ["why", cause === null ? "asked for by hand" : `${describeCause(task)}, asked for ${cause.count}`],
   ];
   if (cause !== null) {
     const slots = cause.slots.map((value) => value === null ? "-" : String(Number(value.toFixed(2))));

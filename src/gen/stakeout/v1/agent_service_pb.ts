@@ -12,7 +12,7 @@ import type { Process, Series } from "./process_pb.ts";
 import { file_stakeout_v1_process } from "./process_pb.ts";
 import type { ProfileChunk } from "./profile_pb.ts";
 import { file_stakeout_v1_profile } from "./profile_pb.ts";
-import type { Refusal, Task } from "./task_pb.ts";
+import type { ProfileKind, Refusal, Task } from "./task_pb.ts";
 import { file_stakeout_v1_task } from "./task_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
@@ -20,7 +20,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/agent_service.proto.
  */
 export const file_stakeout_v1_agent_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zdGFrZW91dC92MS9hZ2VudF9zZXJ2aWNlLnByb3RvEgtzdGFrZW91dC52MSJrCglBZ2VudEluZm8SEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEg4KBmtlcm5lbBgEIAEoCRIPCgdib290X2lkGAUgASgJEgwKBGNwdXMYBiABKA0iNQoMV2F0Y2hSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvIrIBCg1XYXRjaFJlc3BvbnNlEhMKC3NldF92ZXJzaW9uGAEgASgEEioKCHBvbGljaWVzGAIgASgLMhYuc3Rha2VvdXQudjEuUG9saWN5U2V0SAASKwoJaGVhcnRiZWF0GAMgASgLMhYuc3Rha2VvdXQudjEuSGVhcnRiZWF0SAASKgoJc3RvcF90YXNrGAQgASgLMhUuc3Rha2VvdXQudjEuU3RvcFRhc2tIAEIHCgVldmVudCIyCglQb2xpY3lTZXQSJQoIcG9saWNpZXMYASADKAsyEy5zdGFrZW91dC52MS5Qb2xpY3kiHwoJSGVhcnRiZWF0EhIKCmF0X3VuaXhfbXMYASABKAMiGwoIU3RvcFRhc2sSDwoHdGFza19pZBgBIAEoCSJcCg1SZXBvcnRSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvEiQKB3JlY29yZHMYAiADKAsyEy5zdGFrZW91dC52MS5SZWNvcmQiXQoOUmVwb3J0UmVzcG9uc2USHQoVYWNrbm93bGVkZ2VkX3NlcXVlbmNlGAEgASgEEiwKCHJlZnVzYWxzGAIgAygLMhouc3Rha2VvdXQudjEuUmVjb3JkUmVmdXNhbCIxCg1SZWNvcmRSZWZ1c2FsEhAKCHNlcXVlbmNlGAEgASgEEg4KBnJlYXNvbhgCIAEoCSKBAwoGUmVjb3JkEhAKCHNlcXVlbmNlGAEgASgEEioKBnN0YXR1cxgCIAEoCzIYLnN0YWtlb3V0LnYxLkFnZW50U3RhdHVzSAASMAoJaW52ZW50b3J5GAMgASgLMhsuc3Rha2VvdXQudjEuSW52ZW50b3J5RGVsdGFIABItCgdtZXRyaWNzGAQgASgLMhouc3Rha2VvdXQudjEuTWV0cmljQ29sdW1uc0gAEiEKBHRhc2sYBSABKAsyES5zdGFrZW91dC52MS5UYXNrSAASLAoHcHJvZmlsZRgGIAEoCzIZLnN0YWtlb3V0LnYxLlByb2ZpbGVDaHVua0gAEicKB3JlZnVzYWwYByABKAsyFC5zdGFrZW91dC52MS5SZWZ1c2FsSAASKAoEaHR0cBgIIAEoCzIYLnN0YWtlb3V0LnYxLkh0dHBUcmFmZmljSAASLAoHbmV0d29yaxgJIAEoCzIZLnN0YWtlb3V0LnYxLk5ldHdvcmtDaHVua0gAQgYKBGJvZHkirgMKC0FnZW50U3RhdHVzEhIKCmF0X3VuaXhfbXMYASABKAMSEwoLc2V0X3ZlcnNpb24YAiABKAQSKwoHcmVmdXNlZBgDIAMoCzIaLnN0YWtlb3V0LnYxLlBvbGljeVJlZnVzYWwSKQoHbWF0Y2hlcxgEIAMoCzIYLnN0YWtlb3V0LnYxLlBvbGljeU1hdGNoEhMKC2NwdV9wZXJjZW50GAUgASgBEhEKCXJzc19ieXRlcxgGIAEoBBITCgticGZfcGVyY2VudBgHIAEoARIRCglwcm9jZXNzZXMYCCABKA0SGQoRd2F0Y2hlZF9wcm9jZXNzZXMYCSABKA0SFwoPZHJvcHBlZF9tZXRyaWNzGAogASgEEhgKEGRyb3BwZWRfcmVmdXNhbHMYCyABKAQSGAoQZHJvcHBlZF9wcm9maWxlcxgMIAEoBBIVCg1kcm9wcGVkX3Rhc2tzGA0gASgEEhMKC3F1ZXVlX2J5dGVzGA4gASgEEhAKCHByb2JsZW1zGA8gAygJEhUKDXJ1bm5pbmdfdGFza3MYECABKA0SEQoJaG9zdF9sb2FkGBEgASgBIjIKC1BvbGljeU1hdGNoEg4KBnBvbGljeRgBIAEoCRITCgtwcm9jZXNzX2lkcxgCIAMoCSKrAQoOSW52ZW50b3J5RGVsdGESDAoEZnVsbBgBIAEoCBIlCgdjaGFuZ2VkGAIgAygLMhQuc3Rha2VvdXQudjEuUHJvY2VzcxIlCgR1c2VzGAMgAygLMhcuc3Rha2VvdXQudjEuUHJvY2Vzc1VzZRIYChBnb25lX3Byb2Nlc3NfaWRzGAQgAygJEhIKCmF0X3VuaXhfbXMYBSABKAMSDwoHb21pdHRlZBgGIAEoDSJGCgpQcm9jZXNzVXNlEhIKCnByb2Nlc3NfaWQYASABKAkSEwoLY3B1X3BlcmNlbnQYAiABKAISDwoHdGhyZWFkcxgDIAEoDSJ8Cg1NZXRyaWNDb2x1bW5zEhUKDXN0YXJ0X3VuaXhfbXMYASABKAMSDwoHc2Vjb25kcxgCIAEoDRIjCgZzZXJpZXMYAyADKAsyEy5zdGFrZW91dC52MS5TZXJpZXMSDgoGdmFsdWVzGAQgAygCEg4KBnN0YXRlcxgFIAEoDCJiCgtIdHRwVHJhZmZpYxIVCg1zdGFydF91bml4X21zGAEgASgDEg8KB3NlY29uZHMYAiABKA0SKwoJcHJvY2Vzc2VzGAMgAygLMhguc3Rha2VvdXQudjEuUHJvY2Vzc0h0dHAi8AIKC1Byb2Nlc3NIdHRwEhIKCnByb2Nlc3NfaWQYASABKAkSDgoGY2xpZW50GAIgASgIEhAKCHJlcXVlc3RzGAMgASgEEhIKCmVycm9yc180eHgYBCABKAQSEgoKZXJyb3JzXzV4eBgFIAEoBBIRCglpbl9mbGlnaHQYBiABKA0SGwoTb2xkZXN0X2luX2ZsaWdodF9tcxgHIAEoARIxCgtjb25uZWN0aW9ucxgIIAEoCzIcLnN0YWtlb3V0LnYxLkh0dHBDb25uZWN0aW9ucxIkCgVwYXRocxgJIAMoCzIVLnN0YWtlb3V0LnYxLkh0dHBQYXRoEg8KB3NhbXBsZWQYCiABKAQSFAoMbG9zdF9zYW1wbGVzGAsgASgEEhEKCXBpcGVsaW5lZBgMIAEoBBISCgp1bnJlYWRhYmxlGA0gASgEEhIKCnRsc19yZWFzb24YDiABKAkSGAoQaW5fZmxpZ2h0X3VucmVhZBgPIAEoCCKEAQoPSHR0cENvbm5lY3Rpb25zEgwKBGh0dHAYASABKAQSDQoFaHR0cDIYAiABKAQSCwoDdGxzGAMgASgEEhAKCGlvX3VyaW5nGAQgASgEEhIKCm90aGVyX2NhbGwYBSABKAQSDwoHdW5rbm93bhgGIAEoBBIQCgh0bHNfcmVhZBgHIAEoBCJzCghIdHRwUGF0aBIMCgRwYXRoGAEgASgJEhAKCHJlcXVlc3RzGAIgASgEEhIKCmVycm9yc180eHgYAyABKAQSEgoKZXJyb3JzXzV4eBgEIAEoBBIPCgdtZWFuX21zGAUgASgBEg4KBm1heF9tcxgGIAEoATKTAQoMQWdlbnRTZXJ2aWNlEkAKBVdhdGNoEhkuc3Rha2VvdXQudjEuV2F0Y2hSZXF1ZXN0Ghouc3Rha2VvdXQudjEuV2F0Y2hSZXNwb25zZTABEkEKBlJlcG9ydBIaLnN0YWtlb3V0LnYxLlJlcG9ydFJlcXVlc3QaGy5zdGFrZW91dC52MS5SZXBvcnRSZXNwb25zZWIGcHJvdG8z", [file_stakeout_v1_network, file_stakeout_v1_policy, file_stakeout_v1_process, file_stakeout_v1_profile, file_stakeout_v1_task]);
+  fileDesc("Ch9zdGFrZW91dC92MS9hZ2VudF9zZXJ2aWNlLnByb3RvEgtzdGFrZW91dC52MSJrCglBZ2VudEluZm8SEAoIYWdlbnRfaWQYASABKAkSDAoEaG9zdBgCIAEoCRIPCgd2ZXJzaW9uGAMgASgJEg4KBmtlcm5lbBgEIAEoCRIPCgdib290X2lkGAUgASgJEgwKBGNwdXMYBiABKA0iNQoMV2F0Y2hSZXF1ZXN0EiUKBWFnZW50GAEgASgLMhYuc3Rha2VvdXQudjEuQWdlbnRJbmZvIpACCg1XYXRjaFJlc3BvbnNlEhMKC3NldF92ZXJzaW9uGAEgASgEEioKCHBvbGljaWVzGAIgASgLMhYuc3Rha2VvdXQudjEuUG9saWN5U2V0SAASKwoJaGVhcnRiZWF0GAMgASgLMhYuc3Rha2VvdXQudjEuSGVhcnRiZWF0SAASKgoJc3RvcF90YXNrGAQgASgLMhUuc3Rha2VvdXQudjEuU3RvcFRhc2tIABIsCgpzdGFydF90YXNrGAUgASgLMhYuc3Rha2VvdXQudjEuU3RhcnRUYXNrSAASLgoLZXh0ZW5kX3Rhc2sYBiABKAsyFy5zdGFrZW91dC52MS5FeHRlbmRUYXNrSABCBwoFZXZlbnQiMgoJUG9saWN5U2V0EiUKCHBvbGljaWVzGAEgAygLMhMuc3Rha2VvdXQudjEuUG9saWN5Ih8KCUhlYXJ0YmVhdBISCgphdF91bml4X21zGAEgASgDIhsKCFN0b3BUYXNrEg8KB3Rhc2tfaWQYASABKAkiqQEKCVN0YXJ0VGFzaxISCgpjb21tYW5kX2lkGAEgASgJEhMKC3Byb2Nlc3NfaWRzGAIgAygJEicKBWtpbmRzGAMgAygOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSGAoQZHVyYXRpb25fc2Vjb25kcxgEIAEoDRIUCgxmcmVxdWVuY3lfaHoYBSABKA0SGgoSb2ZmX2NwdV9taW5pbXVtX25zGAYgASgEIkIKCkV4dGVuZFRhc2sSEgoKY29tbWFuZF9pZBgBIAEoCRIPCgd0YXNrX2lkGAIgASgJEg8KB3NlY29uZHMYAyABKA0icwoUQW5zd2VyQ29tbWFuZFJlcXVlc3QSJQoFYWdlbnQYASABKAsyFi5zdGFrZW91dC52MS5BZ2VudEluZm8SEgoKY29tbWFuZF9pZBgCIAEoCRIPCgd0YXNrX2lkGAMgASgJEg8KB3JlZnVzZWQYBCABKAkiFwoVQW5zd2VyQ29tbWFuZFJlc3BvbnNlIlwKDVJlcG9ydFJlcXVlc3QSJQoFYWdlbnQYASABKAsyFi5zdGFrZW91dC52MS5BZ2VudEluZm8SJAoHcmVjb3JkcxgCIAMoCzITLnN0YWtlb3V0LnYxLlJlY29yZCJdCg5SZXBvcnRSZXNwb25zZRIdChVhY2tub3dsZWRnZWRfc2VxdWVuY2UYASABKAQSLAoIcmVmdXNhbHMYAiADKAsyGi5zdGFrZW91dC52MS5SZWNvcmRSZWZ1c2FsIjEKDVJlY29yZFJlZnVzYWwSEAoIc2VxdWVuY2UYASABKAQSDgoGcmVhc29uGAIgASgJIoEDCgZSZWNvcmQSEAoIc2VxdWVuY2UYASABKAQSKgoGc3RhdHVzGAIgASgLMhguc3Rha2VvdXQudjEuQWdlbnRTdGF0dXNIABIwCglpbnZlbnRvcnkYAyABKAsyGy5zdGFrZW91dC52MS5JbnZlbnRvcnlEZWx0YUgAEi0KB21ldHJpY3MYBCABKAsyGi5zdGFrZW91dC52MS5NZXRyaWNDb2x1bW5zSAASIQoEdGFzaxgFIAEoCzIRLnN0YWtlb3V0LnYxLlRhc2tIABIsCgdwcm9maWxlGAYgASgLMhkuc3Rha2VvdXQudjEuUHJvZmlsZUNodW5rSAASJwoHcmVmdXNhbBgHIAEoCzIULnN0YWtlb3V0LnYxLlJlZnVzYWxIABIoCgRodHRwGAggASgLMhguc3Rha2VvdXQudjEuSHR0cFRyYWZmaWNIABIsCgduZXR3b3JrGAkgASgLMhkuc3Rha2VvdXQudjEuTmV0d29ya0NodW5rSABCBgoEYm9keSKuAwoLQWdlbnRTdGF0dXMSEgoKYXRfdW5peF9tcxgBIAEoAxITCgtzZXRfdmVyc2lvbhgCIAEoBBIrCgdyZWZ1c2VkGAMgAygLMhouc3Rha2VvdXQudjEuUG9saWN5UmVmdXNhbBIpCgdtYXRjaGVzGAQgAygLMhguc3Rha2VvdXQudjEuUG9saWN5TWF0Y2gSEwoLY3B1X3BlcmNlbnQYBSABKAESEQoJcnNzX2J5dGVzGAYgASgEEhMKC2JwZl9wZXJjZW50GAcgASgBEhEKCXByb2Nlc3NlcxgIIAEoDRIZChF3YXRjaGVkX3Byb2Nlc3NlcxgJIAEoDRIXCg9kcm9wcGVkX21ldHJpY3MYCiABKAQSGAoQZHJvcHBlZF9yZWZ1c2FscxgLIAEoBBIYChBkcm9wcGVkX3Byb2ZpbGVzGAwgASgEEhUKDWRyb3BwZWRfdGFza3MYDSABKAQSEwoLcXVldWVfYnl0ZXMYDiABKAQSEAoIcHJvYmxlbXMYDyADKAkSFQoNcnVubmluZ190YXNrcxgQIAEoDRIRCglob3N0X2xvYWQYESABKAEiMgoLUG9saWN5TWF0Y2gSDgoGcG9saWN5GAEgASgJEhMKC3Byb2Nlc3NfaWRzGAIgAygJIqsBCg5JbnZlbnRvcnlEZWx0YRIMCgRmdWxsGAEgASgIEiUKB2NoYW5nZWQYAiADKAsyFC5zdGFrZW91dC52MS5Qcm9jZXNzEiUKBHVzZXMYAyADKAsyFy5zdGFrZW91dC52MS5Qcm9jZXNzVXNlEhgKEGdvbmVfcHJvY2Vzc19pZHMYBCADKAkSEgoKYXRfdW5peF9tcxgFIAEoAxIPCgdvbWl0dGVkGAYgASgNIkYKClByb2Nlc3NVc2USEgoKcHJvY2Vzc19pZBgBIAEoCRITCgtjcHVfcGVyY2VudBgCIAEoAhIPCgd0aHJlYWRzGAMgASgNInwKDU1ldHJpY0NvbHVtbnMSFQoNc3RhcnRfdW5peF9tcxgBIAEoAxIPCgdzZWNvbmRzGAIgASgNEiMKBnNlcmllcxgDIAMoCzITLnN0YWtlb3V0LnYxLlNlcmllcxIOCgZ2YWx1ZXMYBCADKAISDgoGc3RhdGVzGAUgASgMImIKC0h0dHBUcmFmZmljEhUKDXN0YXJ0X3VuaXhfbXMYASABKAMSDwoHc2Vjb25kcxgCIAEoDRIrCglwcm9jZXNzZXMYAyADKAsyGC5zdGFrZW91dC52MS5Qcm9jZXNzSHR0cCLwAgoLUHJvY2Vzc0h0dHASEgoKcHJvY2Vzc19pZBgBIAEoCRIOCgZjbGllbnQYAiABKAgSEAoIcmVxdWVzdHMYAyABKAQSEgoKZXJyb3JzXzR4eBgEIAEoBBISCgplcnJvcnNfNXh4GAUgASgEEhEKCWluX2ZsaWdodBgGIAEoDRIbChNvbGRlc3RfaW5fZmxpZ2h0X21zGAcgASgBEjEKC2Nvbm5lY3Rpb25zGAggASgLMhwuc3Rha2VvdXQudjEuSHR0cENvbm5lY3Rpb25zEiQKBXBhdGhzGAkgAygLMhUuc3Rha2VvdXQudjEuSHR0cFBhdGgSDwoHc2FtcGxlZBgKIAEoBBIUCgxsb3N0X3NhbXBsZXMYCyABKAQSEQoJcGlwZWxpbmVkGAwgASgEEhIKCnVucmVhZGFibGUYDSABKAQSEgoKdGxzX3JlYXNvbhgOIAEoCRIYChBpbl9mbGlnaHRfdW5yZWFkGA8gASgIIoQBCg9IdHRwQ29ubmVjdGlvbnMSDAoEaHR0cBgBIAEoBBINCgVodHRwMhgCIAEoBBILCgN0bHMYAyABKAQSEAoIaW9fdXJpbmcYBCABKAQSEgoKb3RoZXJfY2FsbBgFIAEoBBIPCgd1bmtub3duGAYgASgEEhAKCHRsc19yZWFkGAcgASgEInMKCEh0dHBQYXRoEgwKBHBhdGgYASABKAkSEAoIcmVxdWVzdHMYAiABKAQSEgoKZXJyb3JzXzR4eBgDIAEoBBISCgplcnJvcnNfNXh4GAQgASgEEg8KB21lYW5fbXMYBSABKAESDgoGbWF4X21zGAYgASgBMusBCgxBZ2VudFNlcnZpY2USQAoFV2F0Y2gSGS5zdGFrZW91dC52MS5XYXRjaFJlcXVlc3QaGi5zdGFrZW91dC52MS5XYXRjaFJlc3BvbnNlMAESQQoGUmVwb3J0Ehouc3Rha2VvdXQudjEuUmVwb3J0UmVxdWVzdBobLnN0YWtlb3V0LnYxLlJlcG9ydFJlc3BvbnNlElYKDUFuc3dlckNvbW1hbmQSIS5zdGFrZW91dC52MS5BbnN3ZXJDb21tYW5kUmVxdWVzdBoiLnN0YWtlb3V0LnYxLkFuc3dlckNvbW1hbmRSZXNwb25zZWIGcHJvdG8z", [file_stakeout_v1_network, file_stakeout_v1_policy, file_stakeout_v1_process, file_stakeout_v1_profile, file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.AgentInfo
@@ -115,6 +115,18 @@ export type WatchResponse = Message<"stakeout.v1.WatchResponse"> & {
      */
     value: StopTask;
     case: "stopTask";
+  } | {
+    /**
+     * @generated from field: stakeout.v1.StartTask start_task = 5;
+     */
+    value: StartTask;
+    case: "startTask";
+  } | {
+    /**
+     * @generated from field: stakeout.v1.ExtendTask extend_task = 6;
+     */
+    value: ExtendTask;
+    case: "extendTask";
   } | { case: undefined; value?: undefined };
 };
 
@@ -181,6 +193,136 @@ export const StopTaskSchema: GenMessage<StopTask> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_agent_service, 5);
 
 /**
+ * A task that somebody asked for. The agent makes its id, and may refuse.
+ *
+ * @generated from message stakeout.v1.StartTask
+ */
+export type StartTask = Message<"stakeout.v1.StartTask"> & {
+  /**
+   * Made by the backend, for the answer.
+   *
+   * @generated from field: string command_id = 1;
+   */
+  commandId: string;
+
+  /**
+   * One or two of the agent's own.
+   *
+   * @generated from field: repeated string process_ids = 2;
+   */
+  processIds: string[];
+
+  /**
+   * 1 to 3, no repeats.
+   *
+   * @generated from field: repeated stakeout.v1.ProfileKind kinds = 3;
+   */
+  kinds: ProfileKind[];
+
+  /**
+   * @generated from field: uint32 duration_seconds = 4;
+   */
+  durationSeconds: number;
+
+  /**
+   * @generated from field: uint32 frequency_hz = 5;
+   */
+  frequencyHz: number;
+
+  /**
+   * @generated from field: uint64 off_cpu_minimum_ns = 6;
+   */
+  offCpuMinimumNs: bigint;
+};
+
+/**
+ * Describes the message stakeout.v1.StartTask.
+ * Use `create(StartTaskSchema)` to create a new message.
+ */
+export const StartTaskSchema: GenMessage<StartTask> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 6);
+
+/**
+ * Lets a task run longer.
+ *
+ * @generated from message stakeout.v1.ExtendTask
+ */
+export type ExtendTask = Message<"stakeout.v1.ExtendTask"> & {
+  /**
+   * @generated from field: string command_id = 1;
+   */
+  commandId: string;
+
+  /**
+   * @generated from field: string task_id = 2;
+   */
+  taskId: string;
+
+  /**
+   * In addition to what it has.
+   *
+   * @generated from field: uint32 seconds = 3;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message stakeout.v1.ExtendTask.
+ * Use `create(ExtendTaskSchema)` to create a new message.
+ */
+export const ExtendTaskSchema: GenMessage<ExtendTask> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 7);
+
+/**
+ * @generated from message stakeout.v1.AnswerCommandRequest
+ */
+export type AnswerCommandRequest = Message<"stakeout.v1.AnswerCommandRequest"> & {
+  /**
+   * @generated from field: stakeout.v1.AgentInfo agent = 1;
+   */
+  agent?: AgentInfo | undefined;
+
+  /**
+   * @generated from field: string command_id = 2;
+   */
+  commandId: string;
+
+  /**
+   * The task that started or was extended; empty when it was refused.
+   *
+   * @generated from field: string task_id = 3;
+   */
+  taskId: string;
+
+  /**
+   * Why it was refused, one sentence; empty when it was not.
+   *
+   * @generated from field: string refused = 4;
+   */
+  refused: string;
+};
+
+/**
+ * Describes the message stakeout.v1.AnswerCommandRequest.
+ * Use `create(AnswerCommandRequestSchema)` to create a new message.
+ */
+export const AnswerCommandRequestSchema: GenMessage<AnswerCommandRequest> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 8);
+
+/**
+ * @generated from message stakeout.v1.AnswerCommandResponse
+ */
+export type AnswerCommandResponse = Message<"stakeout.v1.AnswerCommandResponse"> & {
+};
+
+/**
+ * Describes the message stakeout.v1.AnswerCommandResponse.
+ * Use `create(AnswerCommandResponseSchema)` to create a new message.
+ */
+export const AnswerCommandResponseSchema: GenMessage<AnswerCommandResponse> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_agent_service, 9);
+
+/**
  * @generated from message stakeout.v1.ReportRequest
  */
 export type ReportRequest = Message<"stakeout.v1.ReportRequest"> & {
@@ -202,7 +344,7 @@ export type ReportRequest = Message<"stakeout.v1.ReportRequest"> & {
  * Use `create(ReportRequestSchema)` to create a new message.
  */
 export const ReportRequestSchema: GenMessage<ReportRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 6);
+  messageDesc(file_stakeout_v1_agent_service, 10);
 
 /**
  * @generated from message stakeout.v1.ReportResponse
@@ -228,7 +370,7 @@ export type ReportResponse = Message<"stakeout.v1.ReportResponse"> & {
  * Use `create(ReportResponseSchema)` to create a new message.
  */
 export const ReportResponseSchema: GenMessage<ReportResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 7);
+  messageDesc(file_stakeout_v1_agent_service, 11);
 
 /**
  * @generated from message stakeout.v1.RecordRefusal
@@ -250,7 +392,7 @@ export type RecordRefusal = Message<"stakeout.v1.RecordRefusal"> & {
  * Use `create(RecordRefusalSchema)` to create a new message.
  */
 export const RecordRefusalSchema: GenMessage<RecordRefusal> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 8);
+  messageDesc(file_stakeout_v1_agent_service, 12);
 
 /**
  * @generated from message stakeout.v1.Record
@@ -320,7 +462,7 @@ export type Record = Message<"stakeout.v1.Record"> & {
  * Use `create(RecordSchema)` to create a new message.
  */
 export const RecordSchema: GenMessage<Record> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 9);
+  messageDesc(file_stakeout_v1_agent_service, 13);
 
 /**
  * Sent when something of it changes and at least every 10 s.
@@ -431,7 +573,7 @@ export type AgentStatus = Message<"stakeout.v1.AgentStatus"> & {
  * Use `create(AgentStatusSchema)` to create a new message.
  */
 export const AgentStatusSchema: GenMessage<AgentStatus> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 10);
+  messageDesc(file_stakeout_v1_agent_service, 14);
 
 /**
  * The processes a policy matches on this agent now.
@@ -455,7 +597,7 @@ export type PolicyMatch = Message<"stakeout.v1.PolicyMatch"> & {
  * Use `create(PolicyMatchSchema)` to create a new message.
  */
 export const PolicyMatchSchema: GenMessage<PolicyMatch> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 11);
+  messageDesc(file_stakeout_v1_agent_service, 15);
 
 /**
  * Processes that appeared, changed or went since the last record; the first one after a start is whole.
@@ -503,7 +645,7 @@ export type InventoryDelta = Message<"stakeout.v1.InventoryDelta"> & {
  * Use `create(InventoryDeltaSchema)` to create a new message.
  */
 export const InventoryDeltaSchema: GenMessage<InventoryDelta> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 12);
+  messageDesc(file_stakeout_v1_agent_service, 16);
 
 /**
  * @generated from message stakeout.v1.ProcessUse
@@ -532,7 +674,7 @@ export type ProcessUse = Message<"stakeout.v1.ProcessUse"> & {
  * Use `create(ProcessUseSchema)` to create a new message.
  */
 export const ProcessUseSchema: GenMessage<ProcessUse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 13);
+  messageDesc(file_stakeout_v1_agent_service, 17);
 
 /**
  * A few seconds of all series of one host, as columns.
@@ -579,7 +721,7 @@ export type MetricColumns = Message<"stakeout.v1.MetricColumns"> & {
  * Use `create(MetricColumnsSchema)` to create a new message.
  */
 export const MetricColumnsSchema: GenMessage<MetricColumns> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 14);
+  messageDesc(file_stakeout_v1_agent_service, 18);
 
 /**
  * HTTP of all processes that have some and that an HTTP rule watches, in one stretch of about 10 s. Their values second
@@ -612,7 +754,7 @@ export type HttpTraffic = Message<"stakeout.v1.HttpTraffic"> & {
  * Use `create(HttpTrafficSchema)` to create a new message.
  */
 export const HttpTrafficSchema: GenMessage<HttpTraffic> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 15);
+  messageDesc(file_stakeout_v1_agent_service, 19);
 
 /**
  * One side of one process.
@@ -725,7 +867,7 @@ export type ProcessHttp = Message<"stakeout.v1.ProcessHttp"> & {
  * Use `create(ProcessHttpSchema)` to create a new message.
  */
 export const ProcessHttpSchema: GenMessage<ProcessHttp> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 16);
+  messageDesc(file_stakeout_v1_agent_service, 20);
 
 /**
  * All but `http` cannot be read, and why.
@@ -786,7 +928,7 @@ export type HttpConnections = Message<"stakeout.v1.HttpConnections"> & {
  * Use `create(HttpConnectionsSchema)` to create a new message.
  */
 export const HttpConnectionsSchema: GenMessage<HttpConnections> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 17);
+  messageDesc(file_stakeout_v1_agent_service, 21);
 
 /**
  * @generated from message stakeout.v1.HttpPath
@@ -834,7 +976,7 @@ export type HttpPath = Message<"stakeout.v1.HttpPath"> & {
  * Use `create(HttpPathSchema)` to create a new message.
  */
 export const HttpPathSchema: GenMessage<HttpPath> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_agent_service, 18);
+  messageDesc(file_stakeout_v1_agent_service, 22);
 
 /**
  * What agents call. Needs the agent role.
@@ -861,6 +1003,16 @@ export const AgentService: GenService<{
     methodKind: "unary";
     input: typeof ReportRequestSchema;
     output: typeof ReportResponseSchema;
+  },
+  /**
+   * What became of a command that came by Watch and wants an answer. Sent at once, past the queue.
+   *
+   * @generated from rpc stakeout.v1.AgentService.AnswerCommand
+   */
+  answerCommand: {
+    methodKind: "unary";
+    input: typeof AnswerCommandRequestSchema;
+    output: typeof AnswerCommandResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stakeout_v1_agent_service, 0);

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/task_service.proto.
  */
 export const file_stakeout_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zdGFrZW91dC92MS90YXNrX3NlcnZpY2UucHJvdG8SC3N0YWtlb3V0LnYxItgBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnNlYXJjaBgBIAEoCRIOCgZwb2xpY3kYAiABKAkSDwoHc2VydmljZRgDIAEoCRIOCgZtZXRyaWMYBCABKAkSEgoKcHJvY2Vzc19pZBgFIAEoCRImCgZzdGF0ZXMYBiADKA4yFi5zdGFrZW91dC52MS5UYXNrU3RhdGUSFAoMZnJvbV91bml4X21zGAcgASgDEhIKCnRvX3VuaXhfbXMYCCABKAMSDgoGb2Zmc2V0GAkgASgNEg0KBWxpbWl0GAogASgNIkQKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuc3Rha2VvdXQudjEuVGFzaxINCgV0b3RhbBgCIAEoDSIcCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPR2V0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5zdGFrZW91dC52MS5UYXNrEicKBWtpbmRzGAIgAygOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSFQoNcHJvZmlsZV9ieXRlcxgDIAEoBBIVCg1wb2xpY3lfZXhpc3RzGAQgASgIInQKEUdldFByb2ZpbGVSZXF1ZXN0Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhMKC2Zyb21fc2Vjb25kGAMgASgNEhEKCXRvX3NlY29uZBgEIAEoDSI7ChJHZXRQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULnN0YWtlb3V0LnYxLlByb2ZpbGUiHQoPU3RvcFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJIhIKEFN0b3BUYXNrUmVzcG9uc2UytwIKC1Rhc2tTZXJ2aWNlEkoKCUxpc3RUYXNrcxIdLnN0YWtlb3V0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5zdGFrZW91dC52MS5MaXN0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuc3Rha2VvdXQudjEuR2V0VGFza1JlcXVlc3QaHC5zdGFrZW91dC52MS5HZXRUYXNrUmVzcG9uc2USTQoKR2V0UHJvZmlsZRIeLnN0YWtlb3V0LnYxLkdldFByb2ZpbGVSZXF1ZXN0Gh8uc3Rha2VvdXQudjEuR2V0UHJvZmlsZVJlc3BvbnNlEkcKCFN0b3BUYXNrEhwuc3Rha2VvdXQudjEuU3RvcFRhc2tSZXF1ZXN0Gh0uc3Rha2VvdXQudjEuU3RvcFRhc2tSZXNwb25zZWIGcHJvdG8z", [file_stakeout_v1_profile, file_stakeout_v1_task]);
+  fileDesc("Ch5zdGFrZW91dC92MS90YXNrX3NlcnZpY2UucHJvdG8SC3N0YWtlb3V0LnYxItgBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnNlYXJjaBgBIAEoCRIOCgZwb2xpY3kYAiABKAkSDwoHc2VydmljZRgDIAEoCRIOCgZtZXRyaWMYBCABKAkSEgoKcHJvY2Vzc19pZBgFIAEoCRImCgZzdGF0ZXMYBiADKA4yFi5zdGFrZW91dC52MS5UYXNrU3RhdGUSFAoMZnJvbV91bml4X21zGAcgASgDEhIKCnRvX3VuaXhfbXMYCCABKAMSDgoGb2Zmc2V0GAkgASgNEg0KBWxpbWl0GAogASgNIkQKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuc3Rha2VvdXQudjEuVGFzaxINCgV0b3RhbBgCIAEoDSIcCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPR2V0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5zdGFrZW91dC52MS5UYXNrEicKBWtpbmRzGAIgAygOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSFQoNcHJvZmlsZV9ieXRlcxgDIAEoBBIVCg1wb2xpY3lfZXhpc3RzGAQgASgIInQKEUdldFByb2ZpbGVSZXF1ZXN0Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhMKC2Zyb21fc2Vjb25kGAMgASgNEhEKCXRvX3NlY29uZBgEIAEoDSI7ChJHZXRQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULnN0YWtlb3V0LnYxLlByb2ZpbGUiHQoPU3RvcFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJIhIKEFN0b3BUYXNrUmVzcG9uc2UiyQEKEFN0YXJ0VGFza1JlcXVlc3QSEwoLcHJvY2Vzc19pZHMYASADKAkSDwoHc2VydmljZRgCIAEoCRInCgVraW5kcxgDIAMoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhgKEGR1cmF0aW9uX3NlY29uZHMYBCABKA0SFAoMZnJlcXVlbmN5X2h6GAUgASgNEh8KEm9mZl9jcHVfbWluaW11bV9ucxgGIAEoBEgAiAEBQhUKE19vZmZfY3B1X21pbmltdW1fbnMiPAoRU3RhcnRUYXNrUmVzcG9uc2USJwoFdGFza3MYASADKAsyGC5zdGFrZW91dC52MS5TdGFydGVkVGFzayJSCgtTdGFydGVkVGFzaxIMCgRob3N0GAEgASgJEhMKC3Byb2Nlc3NfaWRzGAIgAygJEg8KB3Rhc2tfaWQYAyABKAkSDwoHcmVmdXNlZBgEIAEoCSIwChFFeHRlbmRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdzZWNvbmRzGAIgASgNIhQKEkV4dGVuZFRhc2tSZXNwb25zZTLSAwoLVGFza1NlcnZpY2USSgoJTGlzdFRhc2tzEh0uc3Rha2VvdXQudjEuTGlzdFRhc2tzUmVxdWVzdBoeLnN0YWtlb3V0LnYxLkxpc3RUYXNrc1Jlc3BvbnNlEkQKB0dldFRhc2sSGy5zdGFrZW91dC52MS5HZXRUYXNrUmVxdWVzdBocLnN0YWtlb3V0LnYxLkdldFRhc2tSZXNwb25zZRJNCgpHZXRQcm9maWxlEh4uc3Rha2VvdXQudjEuR2V0UHJvZmlsZVJlcXVlc3QaHy5zdGFrZW91dC52MS5HZXRQcm9maWxlUmVzcG9uc2USRwoIU3RvcFRhc2sSHC5zdGFrZW91dC52MS5TdG9wVGFza1JlcXVlc3QaHS5zdGFrZW91dC52MS5TdG9wVGFza1Jlc3BvbnNlEkoKCVN0YXJ0VGFzaxIdLnN0YWtlb3V0LnYxLlN0YXJ0VGFza1JlcXVlc3QaHi5zdGFrZW91dC52MS5TdGFydFRhc2tSZXNwb25zZRJNCgpFeHRlbmRUYXNrEh4uc3Rha2VvdXQudjEuRXh0ZW5kVGFza1JlcXVlc3QaHy5zdGFrZW91dC52MS5FeHRlbmRUYXNrUmVzcG9uc2ViBnByb3RvMw", [file_stakeout_v1_profile, file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.ListTasksRequest
@@ -243,7 +243,152 @@ export const StopTaskResponseSchema: GenMessage<StopTaskResponse> = /*@__PURE__*
   messageDesc(file_stakeout_v1_task_service, 7);
 
 /**
- * Tasks and their profiles. Reading needs the viewer role, stopping the editor role.
+ * @generated from message stakeout.v1.StartTaskRequest
+ */
+export type StartTaskRequest = Message<"stakeout.v1.StartTaskRequest"> & {
+  /**
+   * What to profile: one or two processes of one host, or a service, of which each host takes the (at most two) processes
+   * that use most CPU. One of the two.
+   *
+   * @generated from field: repeated string process_ids = 1;
+   */
+  processIds: string[];
+
+  /**
+   * @generated from field: string service = 2;
+   */
+  service: string;
+
+  /**
+   * 1 to 3, no repeats.
+   *
+   * @generated from field: repeated stakeout.v1.ProfileKind kinds = 3;
+   */
+  kinds: ProfileKind[];
+
+  /**
+   * 1 to 3,600.
+   *
+   * @generated from field: uint32 duration_seconds = 4;
+   */
+  durationSeconds: number;
+
+  /**
+   * 1 to 999; 0 is 99.
+   *
+   * @generated from field: uint32 frequency_hz = 5;
+   */
+  frequencyHz: number;
+
+  /**
+   * Off-CPU: shortest wait that is kept, at most 10 s; 1 ms when absent.
+   *
+   * @generated from field: optional uint64 off_cpu_minimum_ns = 6;
+   */
+  offCpuMinimumNs?: bigint | undefined;
+};
+
+/**
+ * Describes the message stakeout.v1.StartTaskRequest.
+ * Use `create(StartTaskRequestSchema)` to create a new message.
+ */
+export const StartTaskRequestSchema: GenMessage<StartTaskRequest> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 8);
+
+/**
+ * @generated from message stakeout.v1.StartTaskResponse
+ */
+export type StartTaskResponse = Message<"stakeout.v1.StartTaskResponse"> & {
+  /**
+   * One a host.
+   *
+   * @generated from field: repeated stakeout.v1.StartedTask tasks = 1;
+   */
+  tasks: StartedTask[];
+};
+
+/**
+ * Describes the message stakeout.v1.StartTaskResponse.
+ * Use `create(StartTaskResponseSchema)` to create a new message.
+ */
+export const StartTaskResponseSchema: GenMessage<StartTaskResponse> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 9);
+
+/**
+ * @generated from message stakeout.v1.StartedTask
+ */
+export type StartedTask = Message<"stakeout.v1.StartedTask"> & {
+  /**
+   * @generated from field: string host = 1;
+   */
+  host: string;
+
+  /**
+   * @generated from field: repeated string process_ids = 2;
+   */
+  processIds: string[];
+
+  /**
+   * Empty when the agent refused.
+   *
+   * @generated from field: string task_id = 3;
+   */
+  taskId: string;
+
+  /**
+   * Why, one sentence; empty when it started.
+   *
+   * @generated from field: string refused = 4;
+   */
+  refused: string;
+};
+
+/**
+ * Describes the message stakeout.v1.StartedTask.
+ * Use `create(StartedTaskSchema)` to create a new message.
+ */
+export const StartedTaskSchema: GenMessage<StartedTask> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 10);
+
+/**
+ * @generated from message stakeout.v1.ExtendTaskRequest
+ */
+export type ExtendTaskRequest = Message<"stakeout.v1.ExtendTaskRequest"> & {
+  /**
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * In addition to what the task has.
+   *
+   * @generated from field: uint32 seconds = 2;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message stakeout.v1.ExtendTaskRequest.
+ * Use `create(ExtendTaskRequestSchema)` to create a new message.
+ */
+export const ExtendTaskRequestSchema: GenMessage<ExtendTaskRequest> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 11);
+
+/**
+ * @generated from message stakeout.v1.ExtendTaskResponse
+ */
+export type ExtendTaskResponse = Message<"stakeout.v1.ExtendTaskResponse"> & {
+};
+
+/**
+ * Describes the message stakeout.v1.ExtendTaskResponse.
+ * Use `create(ExtendTaskResponseSchema)` to create a new message.
+ */
+export const ExtendTaskResponseSchema: GenMessage<ExtendTaskResponse> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 12);
+
+/**
+ * Tasks and their profiles. Reading needs the viewer role, all else the editor role.
  *
  * @generated from service stakeout.v1.TaskService
  */
@@ -279,6 +424,26 @@ export const TaskService: GenService<{
     methodKind: "unary";
     input: typeof StopTaskRequestSchema;
     output: typeof StopTaskResponseSchema;
+  },
+  /**
+   * Asks the agents to profile now, and waits some seconds for their answers.
+   *
+   * @generated from rpc stakeout.v1.TaskService.StartTask
+   */
+  startTask: {
+    methodKind: "unary";
+    input: typeof StartTaskRequestSchema;
+    output: typeof StartTaskResponseSchema;
+  },
+  /**
+   * Lets a running task run longer; at most an hour in all.
+   *
+   * @generated from rpc stakeout.v1.TaskService.ExtendTask
+   */
+  extendTask: {
+    methodKind: "unary";
+    input: typeof ExtendTaskRequestSchema;
+    output: typeof ExtendTaskResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_stakeout_v1_task_service, 0);
