@@ -56,9 +56,9 @@ export function formatAgo(seconds: number): string {
   return `${span} ago`;
 }
 
-/** A weight of a profile: samples for on-CPU, time for off-CPU. */
-export function formatWeight(weight: number, unit: "samples" | "nanoseconds"): string {
-  if (unit === "samples") return formatCount(weight);
+/** A weight of a profile: samples for on-CPU, time or waits for off-CPU. */
+export function formatWeight(weight: number, unit: "samples" | "nanoseconds" | "waits"): string {
+  if (unit !== "nanoseconds") return formatCount(weight);
   if (weight >= 1e9) return `${Number((weight / 1e9).toFixed(2))} s`;
   if (weight >= 1e6) return `${Number((weight / 1e6).toFixed(1))} ms`;
   return `${Number((weight / 1e3).toFixed(1))} µs`;

@@ -20,7 +20,8 @@ export function FlameCrumbs({ tree, unit, zoom, onZoom }: {
       <ol>
         <li>
           <button type="button" class="link" disabled={zoom === 0} onClick={() => onZoom(0)}>
-            All, {formatWeight(tree.total[0]!, unit)} {unit === "samples" ? "samples" : "blocked"}
+            All, {formatWeight(tree.total[0]!, unit)}
+            {unit === "nanoseconds" ? "" : ` ${unit}`}
           </button>
         </li>
         {nodes.length > most && <li class="muted">… {nodes.length - most} more</li>}

@@ -16,7 +16,7 @@ export interface FlameSymbol {
 }
 
 /** What weights of a profile count. */
-export type WeightUnit = "samples" | "nanoseconds";
+export type WeightUnit = "samples" | "nanoseconds" | "waits";
 
 /**
  * Stacks merged into a tree, as columns by node. Node 0 is the whole; a child's index is greater than its parent's.

@@ -41,12 +41,12 @@ export function RefusalsPanel({ refusals, withPolicy = true }: {
                   {refusal.count > 1 && <span class="sub">{refusal.count} seconds</span>}
                 </td>
                 <td class="names why">
-                  {withPolicy && (
+                  {withPolicy && refusal.policy !== "" && (
                     <a href={`/policies/${refusal.policy}`}>
                       <Name text={refusal.policy} />
                     </a>
                   )}
-                  <span class={withPolicy ? "sub" : ""}>
+                  <span class={withPolicy && refusal.policy !== "" ? "sub" : ""}>
                     <Name text={describeReached(refusal.cause)} />
                   </span>
                   {describeRequests(refusal.cause) !== "" && (

@@ -2,6 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { ProcessSummary } from "../../gen/stakeout/v1/query_service_pb.ts";
 import { Name } from "../components/name.tsx";
 import { Ago, Time } from "../components/time.tsx";
+import { ProfileNow } from "../tasks/profile_now.tsx";
 import { cutMiddle, formatCount, formatPercent, showInvisible } from "../format.ts";
 import { baseName } from "../words.ts";
 
@@ -84,6 +85,7 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
           )}
         </dl>
       </div>
+      {endedAtUnixMs === 0n && <ProfileNow target={{ processId: process.id }} title={title} />}
     </div>
   );
 }

@@ -5,8 +5,9 @@ import { Pager, pageSize, readOffset } from "../components/pager.tsx";
 import { Panel } from "../components/panel.tsx";
 import { SearchField } from "../components/search_field.tsx";
 import { useTitle } from "../components/use_title.ts";
-import { formatCount } from "../format.ts";
+import { formatCount, showInvisible } from "../format.ts";
 import { place, setQuery } from "../router.ts";
+import { ProfileNow } from "../tasks/profile_now.tsx";
 import { useQuery } from "../use_query.ts";
 import { type ProcessOrder, ProcessTable } from "./process_table.tsx";
 
@@ -33,6 +34,7 @@ export function ProcessListPage() {
           <h1>Processes</h1>
           <p class="lede">Every user process of every host, found without configuration.</p>
         </div>
+        {service !== "" && <ProfileNow target={{ service }} title={showInvisible(service)} />}
       </div>
       <Panel
         title={service === "" ? "All hosts" : `Service ${service}`}

@@ -1,22 +1,16 @@
-import { useMemo, useState } from "preact/hooks";
-import type { Profile } from "../../gen/stakeout/v1/profile_pb.ts";
-import { ProfileKind, type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { useState } from "preact/hooks";
+import { ProfileKind, type Task } from "../../gen/stakeout/v1/task_pb.ts";
 import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
 import { Panel } from "../components/panel.tsx";
 import { Segments } from "../components/segments.tsx";
-import { buildFlameTree, type WeightUnit } from "../flame_graph/flame_tree.ts";
-import { runtimeFrames } from "../flame_graph/runtime_frames.ts";
-import { FlameView } from "../flame_graph/view.tsx";
-import { formatCount } from "../format.ts";
 import { useQuery } from "../use_query.ts";
 import { kindName, kindTitle, shownKinds } from "../words.ts";
 import { ExportLinks } from "./export_links.tsx";
-import { NameNotes } from "./name_notes.tsx";
 import { NoProfile } from "./no_profile.tsx";
-import { RangeStrip } from "./range_strip.tsx";
 import { type SecondRange, wholeRange } from "./second_range.ts";
-import { ThreadSelect } from "./thread_select.tsx";
+import { StackProfile } from "./stack_profile.tsx";
+import { WaitPanel } from "./wait_panel.tsx";
 
 const refreshMs = 2500;
 
@@ -67,59 +61,9 @@ function ProfileContent({ task, kind }: { task: Task; kind: ProfileKind }) {
   return (
     <Answer query={query} missing="This profile is no longer kept">
       {({ profile }) =>
-        profile !== undefined && (
-          <LoadedProfile task={task} kind={kind} profile={profile} range={range} onRange={setRange} />
-        )}
+        profile !== undefined && (kind === ProfileKind.OFF_CPU
+          ? <WaitPanel task={task} profile={profile} range={range} onRange={setRange} />
+          : <StackProfile task={task} profile={profile} unit="samples" range={range} onRange={setRange} />)}
     </Answer>
-  );
-}
-
-function LoadedProfile({ task, kind, profile, range, onRange }: {
-  task: Task;
-  kind: ProfileKind;
-  profile: Profile;
-  range: SecondRange;
-  onRange: (range: SecondRange) => void;
-}) {
-  const [threadKey, setThreadKey] = useState("");
-  const thread = profile.threads.findIndex(({ tid, processId }) => `${processId} ${tid}` === threadKey);
-  const runtime = runtimeFrames.value;
-  const tree = useMemo(
-    () => buildFlameTree(profile, { thread: thread < 0 ? undefined : thread, runtimeFrames: runtime }),
-    [profile, thread, runtime],
-  );
-  const hasRuntime = useMemo(() => profile.frames.some((frame) => frame.runtime), [profile]);
-  const unit: WeightUnit = kind === ProfileKind.OFF_CPU ? "nanoseconds" : "samples";
-  const seconds = useMemo(() => profile.secondWeights.map(Number), [profile]);
-  const threads = <ThreadSelect task={task} profile={profile} value={threadKey} onChoose={setThreadKey} />;
-  return (
-    <>
-      <RangeStrip
-        seconds={seconds}
-        startUnixMs={Number(profile.startUnixMs || task.startedAtUnixMs)}
-        unit={unit}
-        range={range}
-        onRange={onRange}
-      />
-      {profile.missingChunks > 0 && (
-        <p class="notice missing">
-          {formatCount(profile.missingChunks)}{" "}
-          five-second pieces of this range never arrived: the agent's queue was full.
-        </p>
-      )}
-      <NameNotes task={task} profile={profile} />
-      {tree.total[0] === 0
-        ? (
-          <>
-            <div class="flame-tools">{threads}</div>
-            <p class="empty">
-              {task.state === TaskState.RUNNING && seconds.length === 0
-                ? "The first samples arrive within seconds."
-                : "No samples here. Choose a longer range or all threads."}
-            </p>
-          </>
-        )
-        : <FlameView tree={tree} unit={unit} lead={threads} hasRuntime={hasRuntime} />}
-    </>
   );
 }

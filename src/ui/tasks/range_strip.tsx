@@ -85,7 +85,7 @@ export function RangeStrip({ seconds, startUnixMs, unit, range, onRange }: {
             <>
               {clock(shown.from)} to {clock(shown.to)}: {formatSpan(shown.to - shown.from)},{" "}
               {formatWeight(weight, unit)}
-              {unit === "samples" ? " samples" : ""}{" "}
+              {unit === "nanoseconds" ? "" : ` ${unit}`}{" "}
               <button type="button" class="link" onClick={() => onRange(wholeRange)}>Whole task</button>
             </>
           )}

@@ -1,9 +1,6 @@
-import { useState } from "preact/hooks";
-import { type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
-import { api, explainError } from "../api.ts";
+import { ProfileKind, type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { api } from "../api.ts";
 import { Answer, Failure } from "../components/answer.tsx";
-import { ConfirmDialog } from "../components/confirm_dialog.tsx";
-import { Icon } from "../components/icon.tsx";
 import { Name } from "../components/name.tsx";
 import { StateBadge } from "../components/state_badge.tsx";
 import { Time, useNow } from "../components/time.tsx";
@@ -14,6 +11,7 @@ import { baseName, describeCause, kindTitle, taskTargets } from "../words.ts";
 import { CausePanel } from "./cause_panel.tsx";
 import { LossLine } from "./loss_line.tsx";
 import { ProfilePanel } from "./profile_panel.tsx";
+import { TaskActions } from "./task_actions.tsx";
 import { taskProgress } from "./task_progress.ts";
 
 const longestTitle = 120;
@@ -46,7 +44,7 @@ export function TaskPage({ id }: { id: string }) {
 function TaskHead({ task, policyExists }: { task: Task; policyExists: boolean }) {
   const now = useNow(1000);
   const progress = taskProgress(task, now);
-  const title = showInvisible(describeCause(task.cause));
+  const title = showInvisible(task.cause === undefined ? "Asked for by hand" : describeCause(task.cause));
   return (
     <div class="page-head">
       <div>
@@ -111,49 +109,21 @@ function TaskHead({ task, policyExists }: { task: Task; policyExists: boolean })
           <div>
             <dt>Profiles</dt>
             <dd>
-              {task.kinds.map(kindTitle).join(", ")}
-              {task.frequencyHz > 0 && <span class="muted beside">at {task.frequencyHz} Hz</span>}
+              {task.kinds.map((kind, index) => (
+                <span key={kind}>
+                  {index > 0 && ", "}
+                  {kindTitle(kind)}
+                  {kind === ProfileKind.ON_CPU && task.frequencyHz > 0 && (
+                    <span class="muted beside">at {task.frequencyHz} Hz</span>
+                  )}
+                </span>
+              ))}
             </dd>
           </div>
         </dl>
-        <LossLine loss={task.loss} running={progress.running} />
+        <LossLine loss={task.loss} kinds={task.kinds} running={progress.running} />
       </div>
-      {progress.running && <StopButton id={task.id} />}
-    </div>
-  );
-}
-
-function StopButton({ id }: { id: string }) {
-  const [asking, setAsking] = useState(false);
-  const [stopping, setStopping] = useState(false);
-  const [failure, setFailure] = useState("");
-  const stop = async () => {
-    setAsking(false);
-    setStopping(true);
-    try {
-      await api.tasks.stopTask({ id });
-      setFailure("");
-    } catch (error) {
-      setFailure(explainError(error));
-      setStopping(false);
-    }
-  };
-  return (
-    <div class="stop">
-      <button type="button" class="button danger" disabled={stopping} onClick={() => setAsking(true)}>
-        <Icon name="stop" />
-        {stopping ? "Stopping…" : "Stop profiling"}
-      </button>
-      {failure !== "" && <Failure message={failure} />}
-      {asking && (
-        <ConfirmDialog
-          title="Stop this task?"
-          text="What was taken until now stays. The policy's silence goes on, so it will not start again at once."
-          action="Stop profiling"
-          onConfirm={() => void stop()}
-          onCancel={() => setAsking(false)}
-        />
-      )}
+      {progress.running && <TaskActions task={task} />}
     </div>
   );
 }
