@@ -86,6 +86,9 @@ date +%s >ended
 kill -CONT "$(cat burn.pid)"
 run record stakeout record --pid "$(cat burn.pid)" --for 5s -o /results/record.pb.gz
 kill -KILL "$(cat burn.pid)" "$(cat calm.pid)"
+start shop 50 /bin/shop
+run off_cpu stakeout record --pid "$(cat shop.pid)" --off-cpu --for 5s -o /results/off_cpu.folded
+kill -KILL "$(cat shop.pid)"
 dmesg >dmesg
 cat /proc/sys/kernel/tainted >tainted
 

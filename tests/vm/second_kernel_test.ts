@@ -36,12 +36,14 @@ start: [on_cpu]
 
 async function runOnSecondKernel(folder: string): Promise<GuestRun> {
   await compileTarget("burn", `${folder}/burn`, ["-static"]);
+  await compileTarget("lock_fight", `${folder}/shop`, ["-static"]);
   await Deno.writeTextFile(`${folder}/policies.yaml`, policies);
   return await runGuest({
     "/init": new URL("guest_init.sh", import.meta.url).pathname,
     "/bin/stakeout": executable,
     "/bin/burn": `${folder}/burn`,
     "/bin/calm": `${folder}/burn`,
+    "/bin/shop": `${folder}/shop`,
     "/policies.yaml": `${folder}/policies.yaml`,
   }, folder);
 }
@@ -126,6 +128,16 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
       assert.equal(top[0]!.name, "inner_a");
       const [hot, other] = ["inner_a", "inner_b"].map((name) => top.find((line) => line.name === name));
       assertHot(hot!.totalPercent, other?.totalPercent ?? 0);
+    }),
+
+    await t.step("record --off-cpu tells what a process waits for", async () => {
+      await assertEndedWell("off_cpu");
+      assert.match(await read("off_cpu.err"), /: (\d+) waits taken, \1 stored, 0 lost/);
+      const folded = await read("off_cpu.folded");
+      for (const pattern of [/;do_futex;.*futex_wait/, /;hrtimer_nanosleep;do_nanosleep /]) {
+        assert.ok(sumMatching(folded, pattern) > 0, folded);
+      }
+      assert.doesNotMatch(folded, /__schedule|__traceiter|0xffff/);
     }),
 
     await t.step("the kernel has nothing to complain of and powers off", async () => {
