@@ -4,7 +4,8 @@
  * that user space compiled, and by frame pointers where there is none.
  *
  * Callable from any program that runs in the context of the thread and may be interrupted
- * (perf_event, tp_btf): nothing is allocated, nothing waits. Memory that is not there ends the walk.
+ * (perf_event, tp_btf): nothing is allocated, nothing waits. Memory that is not there ends the
+ * walk.
  */
 #ifndef STAKEOUT_UNWIND_BPF_H
 #define STAKEOUT_UNWIND_BPF_H

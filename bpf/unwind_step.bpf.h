@@ -17,8 +17,8 @@ static __always_inline bool read_user(void *to, __u32 bytes, __u64 address) {
 }
 
 /*
- * The caller's frame lies where rbp points to, as in code with frame pointers. False when rbp cannot
- * be one.
+ * The caller's frame lies where rbp points to, as in code with frame pointers. False when rbp
+ * cannot be one.
  */
 static __always_inline bool step_by_frame_pointer(struct unwind_walk *walk) {
   __u64 frame[2];
