@@ -6,18 +6,22 @@ import { moduleKey } from "../../../lib/symbol/module_cache.ts";
 import { vdsoPath } from "../../../lib/symbol/vdso.ts";
 import { MappingSet, maxMappings, tableState, type UnwindMapping } from "./mapping_set.ts";
 import type { TableBuilder } from "./table_builder.ts";
-import type { StoredModule } from "./table_store.ts";
-import type { TableSlots } from "./user_unwinder.ts";
+import type { StoredModule, StoredTable } from "./table_store.ts";
 
 /** Without a sign of change the maps are read again after so many seconds: a library may have taken another's place. */
 const idleRefreshes = 5;
+
+/** Gives tables their slots in a program. */
+interface TableTaker {
+  take(table: StoredTable): number | undefined;
+}
 
 /** The executable mappings of one target, with what is known of their files, and their picture in the BPF maps. */
 export class TargetMappings {
   readonly #pid: number;
   readonly #startTicks: number;
   readonly #set: MappingSet;
-  readonly #slots: TableSlots;
+  readonly #slots: TableTaker;
   readonly #builder: TableBuilder;
   /** By file, as long as one is mapped. */
   #modules = new Map<string, StoredModule>();
@@ -33,7 +37,7 @@ export class TargetMappings {
   constructor(
     object: BpfObject,
     { pid, target }: { pid: number; target: number },
-    slots: TableSlots,
+    slots: TableTaker,
     builder: TableBuilder,
   ) {
     this.#pid = pid;
