@@ -8,13 +8,17 @@
 
 /* Switches are counted by windows of a tenth of a second. */
 #define WINDOW_NS 100000000ULL
+/* What taking stacks may take of a window: 4 %. */
+#define STACKS_NS 4000000ULL
+/* What one switch's stacks count at most: whoever was interrupted meanwhile does not know. */
+#define MOST_STACK_NS 100000ULL
 
-/* Switches of one CPU, in one window, that are all taken; set by the loader. */
-const volatile __u32 switches_per_window = 1000;
+/* Switches of one CPU, in one window, that are all taken, unless their stacks take too long. */
+#define SWITCHES_PER_WINDOW 1000
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1); /* 16 bytes a CPU */
+  __uint(max_entries, 1); /* 24 bytes a CPU */
   __type(key, __u32);
   __type(value, struct off_cpu_pace_value);
 } pace SEC(".maps");
@@ -24,14 +28,12 @@ struct {
  * the one before if there were more, by what a window may have, rounded up. The choice is made
  * before the draw, so that the sum of what is drawn is right in the mean whatever the pace does.
  */
-static __always_inline __u32 choose_one_in(__u64 now_ns) {
-  struct off_cpu_pace_value *own;
-  __u64 window = now_ns / WINDOW_NS;
-  __u32 zero = 0, most;
+static __always_inline __u32 choose_one_in(struct off_cpu_pace_value *own, __u64 now_ns) {
+  __u64 window = now_ns / WINDOW_NS, payable = STACKS_NS / (own->stack_ns + 1);
+  __u32 most;
 
-  own = bpf_map_lookup_elem(&pace, &zero);
-  if (!own)
-    return 1;
+  if (payable > SWITCHES_PER_WINDOW)
+    payable = SWITCHES_PER_WINDOW;
   if (own->window != window) {
     own->previous = own->window + 1 == window ? own->switches : 0;
     own->window = window;
@@ -39,13 +41,20 @@ static __always_inline __u32 choose_one_in(__u64 now_ns) {
   }
   own->switches++;
   most = own->switches > own->previous ? own->switches : own->previous;
-  return (most - 1) / switches_per_window + 1;
+  return (most - 1) / (__u32)payable + 1;
+}
+
+static __always_inline void smooth_cost(struct off_cpu_pace_value *own, __u64 spent_ns) {
+  if (spent_ns > MOST_STACK_NS)
+    spent_ns = MOST_STACK_NS;
+  own->stack_ns = own->stack_ns - own->stack_ns / 8 + spent_ns / 8;
 }
 
 static __always_inline void switch_out(void *context, struct task_struct *prev, bool runnable,
                                        __u32 prev_state, __u64 now_ns) {
   struct off_cpu_counters_value *count;
   struct off_cpu_thread_value *thread;
+  struct off_cpu_pace_value *own;
   struct stack_event *stack;
   struct stack_pair pair;
   struct thread_ids ids;
@@ -53,7 +62,8 @@ static __always_inline void switch_out(void *context, struct task_struct *prev, 
 
   count = bpf_map_lookup_elem(&counters, &zero);
   stack = bpf_map_lookup_elem(&scratch, &zero);
-  if (!count || !stack)
+  own = bpf_map_lookup_elem(&pace, &zero);
+  if (!count || !stack || !own)
     return;
   if (prev_state & TASK_DEAD) {
     bpf_map_delete_elem(&threads, &tid);
@@ -62,7 +72,7 @@ static __always_inline void switch_out(void *context, struct task_struct *prev, 
   count->switches++;
   if (runnable)
     count->involuntary++;
-  one_in = choose_one_in(now_ns);
+  one_in = choose_one_in(own, now_ns);
   if (one_in > 1 && bpf_get_prandom_u32() % one_in)
     return;
   count->picked++;
@@ -75,6 +85,7 @@ static __always_inline void switch_out(void *context, struct task_struct *prev, 
   ids.tgid = thread->tgid;
   ids.tid = thread->tid;
   pair = take_stacks(context, stack, &ids);
+  smooth_cost(own, bpf_ktime_get_boot_ns() - now_ns);
   thread->user_hash = pair.user_hash;
   thread->kernel_hash = pair.kernel_hash;
   thread->state = runnable ? PREEMPTED : name_state(prev_state);

@@ -47,6 +47,7 @@ struct off_cpu_pace_value {
   __u64 window;
   __u32 switches;
   __u32 previous;
+  __u64 stack_ns; /* what taking the stacks of one switch takes, smoothed */
 };
 
 /* One per CPU. Once detached and read: taken = sum of all waits + lost_samples + lost_threads. */

@@ -296,12 +296,13 @@ export const layouts = {
     },
   },
   off_cpu_pace_value: {
-    size: 16,
-    layout: "16 bytes: window@0:unsigned64 switches@8:unsigned32 previous@12:unsigned32",
+    size: 24,
+    layout: "24 bytes: window@0:unsigned64 switches@8:unsigned32 previous@12:unsigned32 stack_ns@16:unsigned64",
     offsets: {
       window: 0,
       switches: 8,
       previous: 12,
+      stack_ns: 16,
     },
   },
   off_cpu_thread_value: {
@@ -995,6 +996,7 @@ export interface OffCpuPaceValue {
   window: bigint;
   switches: number;
   previous: number;
+  stackNs: number;
 }
 
 /** Decodes a `struct off_cpu_pace_value`; allocates, so not for loops over many. */
@@ -1003,6 +1005,7 @@ export function decodeOffCpuPaceValue(view: DataView, offset: number): OffCpuPac
     window: view.getBigUint64(offset + 0, true),
     switches: view.getUint32(offset + 8, true),
     previous: view.getUint32(offset + 12, true),
+    stackNs: Number(view.getBigUint64(offset + 16, true)),
   };
 }
 
