@@ -50,7 +50,7 @@ static long unwind_frame(__u32 index, struct unwind_context *context) {
       return STOP;
   }
   if (depth >= MAX_FRAMES) {
-    walk->outcome = UNWIND_BAD_MEMORY;
+    walk->outcome = UNWIND_TOO_DEEP;
     return STOP;
   }
   stack->addresses[depth] = walk->ip;

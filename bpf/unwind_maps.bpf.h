@@ -63,10 +63,12 @@ struct unwind_walk {
   bool lacked_table;      /* frame pointers were used where a table will be */
 };
 
-/* Named by nothing but a pointer in the map below, whose size libbpf asks for. */
 EMIT_RECORD(unwind_block_value);
 
-/* One table a module; each has its own number of blocks. */
+/*
+ * One table a module; each has its own number of blocks. Of struct unwind_block_value, but without
+ * its type: Linux 6.1 takes no array whose type is not known into one that has a type.
+ */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
   __uint(max_entries, MAX_UNWIND_TABLES); /* 8 bytes each; the tables are shared by all tasks */
@@ -76,8 +78,8 @@ struct {
         __uint(type, BPF_MAP_TYPE_ARRAY);
         __uint(max_entries, 1);
         __uint(map_flags, BPF_F_INNER_MAP);
-        __type(key, __u32);
-        __type(value, struct unwind_block_value);
+        __uint(key_size, sizeof(__u32));
+        __uint(value_size, sizeof(struct unwind_block_value));
       });
 } unwind_tables SEC(".maps");
 
