@@ -39,14 +39,17 @@ export function buildProfilers(parts: {
   libbpf: Libbpf;
   clock: KernelClock;
   logger: Logger;
+  /** How long a profile waits for unwind tables before it begins; a task of the agent begins at once. */
+  tablesWaitMs?: number;
   onProgress?: OnProgress;
 }): ReadonlyMap<ProfileKind, Profiler> {
-  const { config, libbpf, clock, logger, onProgress } = parts;
+  const { config, libbpf, clock, logger, tablesWaitMs, onProgress } = parts;
   const badModules = new BadModules();
   const store = new TableStore(libbpf);
   const tables = {
     store,
     builder: new TableBuilder({ command: selfCommand(["table-child"], tableHeapMegabytes), store, logger }),
+    waitMs: tablesWaitMs ?? 0,
   };
   let debuginfod: Promise<Debuginfod | undefined> | undefined;
   const surroundings = {

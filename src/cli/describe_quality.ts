@@ -33,7 +33,7 @@ function describeCuts(ends: readonly number[], { cutIn }: StackQuality): string 
   return [...cutReasons].filter(([end]) => (ends[end] ?? 0) > 0).map(([end, reason]) => {
     const modules = cutIn.filter((cut) => cut.end === end).map(({ module }) => fileName(module));
     const others = modules.length > namedModules ? ", …" : "";
-    return `${reason}: ${modules.slice(0, namedModules).join(", ")}${others}`;
+    return modules.length === 0 ? reason : `${reason}: ${modules.slice(0, namedModules).join(", ")}${others}`;
   }).join("; ");
 }
 
@@ -44,6 +44,6 @@ function fileName(module: string): string {
 /** Never 100 % when something is missing, nor 0 % when something is there. */
 function percent(part: number, total: number): string {
   const value = 100 * part / total;
-  if (part === total) return "100 %";
+  if (part === 0 || part === total) return `${value} %`;
   return `${Math.min(99.9, Math.max(0.1, value)).toFixed(1)} %`;
 }

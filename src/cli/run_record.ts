@@ -22,6 +22,8 @@ import { listNameNotes } from "./name_notes.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 
 const mostTargets = 2;
+/** Whoever asks for ten seconds would rather have them begin a second later than with half of the stacks. */
+const tablesWaitMs = 5000;
 
 /** `stakeout record`: one profile, now. An interrupt ends it early; what was taken until then is written. */
 export async function runRecord(options: RecordOptions): Promise<number> {
@@ -52,7 +54,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   const unit = kind === "off_cpu" ? "waits" : "samples";
   const profilers = buildProfilers({
     libbpf: openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so")),
-    ...{ config, clock, logger },
+    ...{ config, clock, logger, tablesWaitMs },
     onProgress: ({ elapsedSeconds, loss, top }) =>
       line.update({ elapsedSeconds, totalSeconds: durationSeconds, samples: loss.taken, unit, top }),
   });

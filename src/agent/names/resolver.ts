@@ -23,7 +23,7 @@ const maxLineDeaths = 2;
 /** Debug files fetched for one task. */
 const maxFetched = 64;
 /** It starts in 0.3 s, and names what is new in 0.5 s; with a tenth of a core, or emulated, that takes 20 times as long. */
-const defaultStartMs = 30_000;
+const defaultStartMs = 60_000;
 const defaultDeadlineMs = 15_000;
 const defaultMemoryLimitBytes = 256 * 1024 * 1024;
 

@@ -8,9 +8,11 @@ import type { StoredModule, TableStore } from "./table_store.ts";
 
 /** Without anything to build the child is ended. */
 const lingerMs = 500;
-/** It starts in 0.3 s, and builds the largest of tables in 2 s; with a tenth of a core, or emulated, that takes 20 times as long. */
+/** After a child that could not be started, or ended before it read anything, none is started for so long. */
+const pauseMs = 60_000;
+/** It starts in 0.3 s, and builds the largest of tables in 2 s; emulated on a busy host that takes 100 times as long. */
 const defaultLimits: HelperLimits = {
-  startMs: 30_000,
+  startMs: 60_000,
   deadlineMs: 20_000,
   memoryLimitBytes: 512 * 1024 * 1024,
 };
@@ -34,6 +36,7 @@ export class TableBuilder {
   #child: HelperProcess<Request, Answer> | undefined;
   #linger: ReturnType<typeof setTimeout> | undefined;
   #waiting = 0;
+  #pausedUntilMs = 0;
   /** Requests wait here for the one before. */
   #queue: Promise<unknown> = Promise.resolve();
 
@@ -72,6 +75,9 @@ export class TableBuilder {
     if (known !== undefined) return known;
     const key = moduleKey(mapping);
     if (this.#badModules.list().includes(key)) return nothing("a process died of it");
+    if (performance.now() < this.#pausedUntilMs) {
+      return nothing("the last process that compiles tables failed");
+    }
     const child = this.#child ??= new HelperProcess<Request, Answer>(
       command,
       { ...defaultLimits, ...limits },
@@ -82,8 +88,8 @@ export class TableBuilder {
     if (this.#child !== child) return nothing("the task ended");
     const { failure, module } = child;
     await this.close();
-    // Without a key it died of something else, such as a program that cannot be run at all.
     if (module !== "") this.#badModules.add(module);
+    else this.#pausedUntilMs = performance.now() + pauseMs;
     logger.warn("A child that compiles unwind tables failed", { reason: failure, module: mapping.path });
     return nothing(failure);
   }

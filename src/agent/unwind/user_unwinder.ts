@@ -11,6 +11,8 @@ const maxTables = 512;
 export interface UnwindTables {
   readonly store: TableStore;
   readonly builder: TableBuilder;
+  /** How long a profile waits for its tables before it begins. */
+  readonly waitMs: number;
 }
 
 /**
@@ -20,18 +22,27 @@ export interface UnwindTables {
 export class UserUnwinder {
   readonly #targets: readonly TargetMappings[];
   readonly #slots: TableSlots;
+  readonly #waitMs: number;
 
   /** `pids` in the order of the program's targets. */
-  constructor(object: BpfObject, pids: readonly number[], { store, builder }: UnwindTables) {
+  constructor(object: BpfObject, pids: readonly number[], { store, builder, waitMs }: UnwindTables) {
+    this.#waitMs = waitMs;
     this.#slots = new TableSlots(object.map("unwind_tables"), store);
     this.#targets = pids.map((pid, target) =>
       new TargetMappings(object, { pid, target }, this.#slots, builder)
     );
   }
 
-  /** Resolves when the programs know the mappings and the tables that are there already; others are compiled meanwhile. */
+  /**
+   * Resolves when the programs know the mappings and the tables that are there already, or come within `waitMs`; others are
+   * compiled meanwhile.
+   */
   async start(): Promise<void> {
     await Promise.all(this.#targets.map((target) => target.refresh()));
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = setTimeout(resolve, this.#waitMs);
+    await Promise.race([promise, this.settle()]);
+    clearTimeout(timer);
   }
 
   /** Looks for new mappings where that is called for; once a second is right. */

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import { StackEnd, StackQualitySchema } from "../gen/stakeout/v1/profile_pb.ts";
+import { describeQuality } from "./describe_quality.ts";
+
+Deno.test("describeQuality() tells in one line how many stacks are whole, and where and why others are cut", () => {
+  const ends = [0n, 9940n, 30n, 0n, 10n, 0n, 0n, 20n];
+  const cutIn = ["/usr/lib/libfoo.so", "/b", "/c", "/d"].map((module) => ({
+    ...{ module, weight: 1n, end: StackEnd.NO_TABLE },
+  }));
+  assert.equal(
+    describeQuality(create(StackQualitySchema, { ends, cutIn })),
+    "stacks: 99.4 % whole, 0.2 % by frame pointers until tables were ready, " +
+      "0.4 % cut (no table: libfoo.so, b, c, …; over 127 frames)",
+  );
+  assert.equal(describeQuality(create(StackQualitySchema, { ends: [0n, 7n] })), "stacks: 100 % whole");
+  assert.equal(
+    describeQuality(create(StackQualitySchema, { ends: [1n, 100_000n] })),
+    "stacks: 99.9 % whole, 0.1 % without a user stack",
+  );
+  assert.equal(describeQuality(undefined), "stacks: none");
+});
