@@ -9,7 +9,7 @@ import type { StackEnd } from "../../src/gen/stakeout/v1/profile_pb.ts";
 import { StackReader } from "../../src/agent/profile/stack_reader.ts";
 import { TableBuilder } from "../../src/agent/unwind/table_builder.ts";
 import { TableStore } from "../../src/agent/unwind/table_store.ts";
-import { UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
+import { type UnwindTables, UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
 import { openPerfEvent, perfAttribute, PerfRing, type PerfSample } from "../support/perf_ring.ts";
 import { placeInFile, unwindWithPerf } from "../support/perf_script.ts";
 import { compileTestBpf, libbpf, sleep } from "./harness.ts";
@@ -29,24 +29,39 @@ export interface Compared {
   readonly ours: readonly string[];
   readonly perfs: readonly string[];
   readonly end: StackEnd;
-  /** perf's copy of the stack was as long as it may be, so its walk may end too early. */
-  readonly cut: boolean;
 }
 
-/** Samples a process for some time with its tables built, and has perf unwind the same samples. */
+/** The tables of a test, and the child that compiles them. */
+export class TestTables implements UnwindTables, AsyncDisposable {
+  readonly store = new TableStore(libbpf);
+  readonly builder = new TableBuilder({
+    command: tableChild,
+    store: this.store,
+    logger: createLogger({ format: "logfmt", level: "warn" }),
+  });
+  readonly waitMs = 30_000;
+
+  async [Symbol.asyncDispose]() {
+    await this.builder.close();
+    this.store.close();
+  }
+}
+
+/**
+ * Samples a process, once its tables are there, until so many stacks came or the time is over, and has perf unwind the same
+ * samples.
+ */
 export async function compareWithPerf(
   pid: number,
-  options: { milliseconds: number; frequencyHz: number; stackBytes?: number; during?: () => Promise<void> },
-): Promise<{ compared: Compared[]; missing: number }> {
-  const attribute = perfAttribute(options.frequencyHz, options.stackBytes ?? 32_768);
-  const store = new TableStore(libbpf);
-  const logger = createLogger({ format: "logfmt", level: "warn" });
-  const builder = new TableBuilder({ command: tableChild, store, logger });
+  tables: UnwindTables,
+  options: { stacks: number; frequencyHz?: number; limitMs?: number },
+): Promise<Compared[]> {
+  const attribute = perfAttribute(options.frequencyHz ?? 499, 32_768);
   const object = openObject(libbpf, await compileTestBpf("unwind_oracle"), { name: "unwind_oracle" });
   object.setRodata("targets", new Uint8Array(new Uint32Array([pid, 0]).buffer));
   object.setRodata("pid_namespace_inode", BigInt(Deno.statSync("/proc/self/ns/pid").ino!));
   await object.load();
-  const unwinder = new UserUnwinder(object, [pid], { store, builder });
+  const unwinder = new UserUnwinder(object, [pid], tables);
   const reader = new StackReader(object);
   const walked = new RingBuffer(object.map("walked"));
   const walks: { timeNs: bigint; tid: number; hash: bigint }[] = [];
@@ -65,19 +80,17 @@ export async function compareWithPerf(
   }
   try {
     await unwinder.start();
-    await unwinder.settle();
     for (const cpu of onlineCpus()) {
       const fd = openPerfEvent(attribute, cpu);
       rings.push(new PerfRing(fd, ringPages));
       links.push(attachPerfEvent(object.program("sample"), fd));
     }
-    const until = performance.now() + options.milliseconds;
-    const during = options.during?.();
-    while (performance.now() < until) {
+    const until = performance.now() + (options.limitMs ?? 15_000);
+    for (let turn = 1; performance.now() < until && walks.length < options.stacks; turn++) {
       await sleep(50);
       drain();
+      if (turn % 20 === 0) unwinder.refresh();
     }
-    await during;
     const maps = await readMapsText(pid);
     for (const link of links) await link.close();
     drain();
@@ -96,9 +109,7 @@ export async function compareWithPerf(
     walked.close();
     reader.close();
     unwinder.close();
-    await builder.close();
     object.close();
-    store.close();
   }
 }
 
@@ -107,23 +118,21 @@ function join(
   samples: readonly PerfSample[],
   perfs: readonly string[][],
   stackOf: (hash: bigint) => { frames: [string, string][]; end: StackEnd },
-): { compared: Compared[]; missing: number } {
+): Compared[] {
   const compared: Compared[] = [];
-  let missing = 0;
   for (const { timeNs, tid, hash } of walks) {
     // Older kernels stamp perf's sample after the program has run, newer ones before.
     const index = samples.findIndex((sample) =>
       sample.tid === tid && sample.timeNs - timeNs < sameInterruptNs &&
       timeNs - sample.timeNs < sameInterruptNs
     );
-    if (index < 0) missing++;
-    else {
+    if (index >= 0) {
       const theirs = perfs[index]!;
       // Whether perf means the address or the call before it, it is the same frame.
       const { frames, end } = stackOf(hash);
       const ours = frames.map(([place, call], frame) => theirs[frame] === call ? call : place);
-      compared.push({ ours, perfs: theirs, end, cut: samples[index]!.cut });
+      compared.push({ ours, perfs: theirs, end });
     }
   }
-  return { compared, missing };
+  return compared;
 }

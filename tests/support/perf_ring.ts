@@ -23,8 +23,6 @@ export interface PerfSample {
   readonly tid: number;
   /** CLOCK_MONOTONIC. */
   readonly timeNs: bigint;
-  /** The copy of the stack is as long as was asked for: there may be more. */
-  readonly cut: boolean;
   /** The whole record. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
@@ -98,16 +96,8 @@ export class PerfRing {
   }
 }
 
-/** Header 8, ip 8, pid and tid 4 each, time 8, number of callchain entries 8, they, ABI 8, 20 registers, stack size 8, stack, its true size 8. */
+/** Header 8, ip 8, pid and tid 4 each, time 8; what follows is for perf alone. */
 function parseSample(bytes: Uint8Array<ArrayBuffer>): PerfSample {
   const view = new DataView(bytes.buffer);
-  const callchain = 8 * Number(view.getBigUint64(32, true));
-  const abi = view.getBigUint64(40 + callchain, true);
-  const stackAt = 48 + callchain + (abi === 0n ? 0 : 20 * 8);
-  const stackBytes = Number(view.getBigUint64(stackAt, true));
-  const copied = stackBytes === 0 ? 0 : Number(view.getBigUint64(stackAt + 8 + stackBytes, true));
-  return {
-    ...{ tid: view.getUint32(20, true), timeNs: view.getBigUint64(24, true) },
-    ...{ cut: copied >= stackBytes, bytes },
-  };
+  return { tid: view.getUint32(20, true), timeNs: view.getBigUint64(24, true), bytes };
 }
