@@ -17,6 +17,7 @@ import { profilingThroughput } from "./profiling_throughput.ts";
 import { snapshotCost } from "./snapshot_cost.ts";
 import { triggerLag } from "./trigger_lag.ts";
 import { uiWait } from "./ui_wait.ts";
+import { unwindCost } from "./unwind_cost.ts";
 import { unwindTables } from "./unwind_tables.ts";
 import { watchingCost } from "./watching_cost.ts";
 
@@ -28,6 +29,7 @@ const figures: readonly Figure[] = [
   profileTruth,
   unwindTables,
   offCpuCost,
+  unwindCost,
   httpCost,
   httpMemory,
   tlsCost,
