@@ -49,6 +49,7 @@ export function buildProfilers(parts: {
   const tables = {
     store,
     builder: new TableBuilder({ command: selfCommand(["table-child"], tableHeapMegabytes), store, logger }),
+    logger,
     waitMs: tablesWaitMs ?? 0,
   };
   let debuginfod: Promise<Debuginfod | undefined> | undefined;

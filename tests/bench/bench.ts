@@ -18,6 +18,7 @@ import { snapshotCost } from "./snapshot_cost.ts";
 import { triggerLag } from "./trigger_lag.ts";
 import { uiWait } from "./ui_wait.ts";
 import { unwindCost } from "./unwind_cost.ts";
+import { unwindTruth } from "./unwind_truth.ts";
 import { unwindTables } from "./unwind_tables.ts";
 import { watchingCost } from "./watching_cost.ts";
 
@@ -30,6 +31,7 @@ const figures: readonly Figure[] = [
   unwindTables,
   offCpuCost,
   unwindCost,
+  unwindTruth,
   httpCost,
   httpMemory,
   tlsCost,

@@ -4,7 +4,7 @@ import { createLogger } from "../../lib/log.ts";
 import { repositoryRoot, runCommand } from "../../scripts/command.ts";
 import { TableBuilder } from "../../src/agent/unwind/table_builder.ts";
 import { TableStore } from "../../src/agent/unwind/table_store.ts";
-import { type UnwindTables, UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
+import { UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
 import { Sampler } from "../kernel/sampler.ts";
 import type { Figure } from "./figure.ts";
 import { buildProgram, sleep, stakeout, startPinned, withFolder } from "./machine.ts";
@@ -15,6 +15,7 @@ const sliceMs = 1000;
 /** The frames of `burn` below its calls to itself are 7. */
 const calls = 13;
 const profileSeconds = 10;
+const profileHz = 999;
 const pairs = 3;
 const libbpf = openLibbpf(Deno.readFileSync(`${repositoryRoot}/build/libbpf.so`));
 
@@ -35,7 +36,12 @@ async function measureWalk(folder: string) {
   const disableStats = enableStats(libbpf);
   const byFramePointers = await Sampler.start([target.pid], 499);
   const byTables = await Sampler.start([target.pid], 499);
-  const unwinder = new UserUnwinder(byTables.object, [target.pid], tablesOf(store, builder));
+  const unwinder = new UserUnwinder(byTables.object, [target.pid], {
+    store,
+    builder,
+    logger,
+    waitMs: 30_000,
+  });
   try {
     await unwinder.start();
     const costs: { ours: number; theirs: number }[] = [];
@@ -66,10 +72,6 @@ async function measureWalk(folder: string) {
     await builder.close();
     store.close();
   }
-}
-
-function tablesOf(store: TableStore, builder: TableBuilder): UnwindTables {
-  return { store, builder, waitMs: 30_000 };
 }
 
 /** Run time in µs of each sample of the target from now on; runs for other processes are in it, and cost little. */
@@ -103,7 +105,8 @@ async function measureProfile(folder: string) {
     "-o",
     output,
   ];
-  const perf = `perf record -q -e cpu-clock -F 99 --call-graph dwarf -p ${target.pid} -o ${output} -- ` +
+  const perf =
+    `perf record -q -e cpu-clock -F ${profileHz} --call-graph dwarf -p ${target.pid} -o ${output} -- ` +
     `sleep ${profileSeconds} && perf script -i ${output}`;
   for (let pair = 0; pair < pairs; pair++) {
     ours.push(await cpuSeconds([...stakeout, "record", ...record]));
@@ -118,7 +121,7 @@ async function measureProfile(folder: string) {
     }; ${formatInterval(ratio, "×", 1)}`,
     target: "≤ one tenth",
     met: ratio.median >= 10,
-    basis: `${pairs} pairs, 99 Hz, a libc-heavy program without frame pointers`,
+    basis: `${pairs} pairs, ${profileHz} Hz, a libc-heavy program without frame pointers`,
   };
 }
 

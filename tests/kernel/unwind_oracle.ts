@@ -5,11 +5,12 @@ import { createLogger } from "../../lib/log.ts";
 import { readMapsText } from "../../lib/procfs/maps.ts";
 import { onlineCpus } from "../../lib/sys/perf_event.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
-import type { StackEnd } from "../../src/gen/stakeout/v1/profile_pb.ts";
+import { StackEnd } from "../../src/gen/stakeout/v1/profile_pb.ts";
 import { StackReader } from "../../src/agent/profile/stack_reader.ts";
 import { TableBuilder } from "../../src/agent/unwind/table_builder.ts";
 import { TableStore } from "../../src/agent/unwind/table_store.ts";
-import { type UnwindTables, UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
+import type { UnwindTables } from "../../src/agent/unwind/unwind_tables.ts";
+import { UserUnwinder } from "../../src/agent/unwind/user_unwinder.ts";
 import { openPerfEvent, perfAttribute, PerfRing, type PerfSample } from "../support/perf_ring.ts";
 import { placeInFile, unwindWithPerf } from "../support/perf_script.ts";
 import { compileTestBpf, libbpf, sleep } from "./harness.ts";
@@ -31,14 +32,25 @@ export interface Compared {
   readonly end: StackEnd;
 }
 
+/**
+ * perf's walk ends where its copy of the stack does, and the copy begins at rsp, below which some hand-written code keeps what
+ * its caller is found by; there is no telling then. Ours went on from the same frames and found the end.
+ */
+export function didPerfGiveUp({ ours, perfs, end }: Compared): boolean {
+  return end === StackEnd.WHOLE && perfs.length < ours.length &&
+    perfs.every((place, frame) => place === ours[frame]);
+}
+
+/** Both found the same frames. */
+export function isEqual({ ours, perfs }: Compared): boolean {
+  return ours.length === perfs.length && ours.every((place, frame) => place === perfs[frame]);
+}
+
 /** The tables of a test, and the child that compiles them. */
 export class TestTables implements UnwindTables, AsyncDisposable {
+  readonly logger = createLogger({ format: "logfmt", level: "warn" });
   readonly store = new TableStore(libbpf);
-  readonly builder = new TableBuilder({
-    command: tableChild,
-    store: this.store,
-    logger: createLogger({ format: "logfmt", level: "warn" }),
-  });
+  readonly builder = new TableBuilder({ command: tableChild, store: this.store, logger: this.logger });
   readonly waitMs = 30_000;
 
   async [Symbol.asyncDispose]() {

@@ -10,7 +10,7 @@ import { startNginx } from "../support/http_servers.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { libbpf, startTarget, type Target } from "./harness.ts";
 import { withoutLeaks } from "./leak_check.ts";
-import { type Compared, compareWithPerf, TestTables } from "./unwind_oracle.ts";
+import { type Compared, compareWithPerf, didPerfGiveUp, isEqual, TestTables } from "./unwind_oracle.ts";
 
 const stacks = Number(Deno.env.get("STAKEOUT_UNWIND_STACKS") ?? 100);
 /** Of a hundred stacks the ends of one or two may be beyond either unwinder. */
@@ -22,19 +22,6 @@ async function compileUnwindTarget(folder: string, flags: readonly string[]): Pr
   const options = ["-O2", "-fomit-frame-pointer", "-pthread", ...flags];
   await runCommand("gcc", [...options, "-o", path, `${repositoryRoot}/tests/programs/unwind_target.c`]);
   return path;
-}
-
-/**
- * perf's walk ends where its copy of the stack does, and the copy begins at rsp, below which some hand-written code keeps what
- * its caller is found by; there is no telling then. Ours went on from the same frames and found the end.
- */
-function didPerfGiveUp({ ours, perfs, end }: Compared): boolean {
-  return end === StackEnd.WHOLE && perfs.length < ours.length &&
-    perfs.every((place, frame) => place === ours[frame]);
-}
-
-function isEqual({ ours, perfs }: Compared): boolean {
-  return ours.length === perfs.length && ours.every((place, frame) => place === perfs[frame]);
 }
 
 /** Nearly all stacks are those that perf found, and end as they should. */

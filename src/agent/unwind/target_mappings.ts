@@ -1,4 +1,5 @@
 import type { BpfObject } from "../../../lib/bpf/object.ts";
+import type { Logger } from "../../../lib/log.ts";
 import { keepExecutable, type Mapping, parseMaps, readMapsText } from "../../../lib/procfs/maps.ts";
 import { readStat } from "../../../lib/procfs/process.ts";
 import { findBias } from "../../../lib/symbol/mapped_build.ts";
@@ -6,23 +7,21 @@ import { moduleKey } from "../../../lib/symbol/module_cache.ts";
 import { vdsoPath } from "../../../lib/symbol/vdso.ts";
 import { MappingSet, maxMappings, tableState, type UnwindMapping } from "./mapping_set.ts";
 import type { TableBuilder } from "./table_builder.ts";
-import type { StoredModule, StoredTable } from "./table_store.ts";
+import type { StoredModule } from "./table_store.ts";
+import type { TableSlots } from "./table_slots.ts";
+import type { UnwindTables } from "./unwind_tables.ts";
 
 /** Without a sign of change the maps are read again after so many seconds: a library may have taken another's place. */
 const idleRefreshes = 5;
-
-/** Gives tables their slots in a program. */
-interface TableTaker {
-  take(table: StoredTable): number | undefined;
-}
 
 /** The executable mappings of one target, with what is known of their files, and their picture in the BPF maps. */
 export class TargetMappings {
   readonly #pid: number;
   readonly #startTicks: number;
   readonly #set: MappingSet;
-  readonly #slots: TableTaker;
+  readonly #slots: TableSlots;
   readonly #builder: TableBuilder;
+  readonly #logger: Logger;
   /** By file, as long as one is mapped. */
   #modules = new Map<string, StoredModule>();
   #mappings: Mapping[] = [];
@@ -37,14 +36,15 @@ export class TargetMappings {
   constructor(
     object: BpfObject,
     { pid, target }: { pid: number; target: number },
-    slots: TableTaker,
-    builder: TableBuilder,
+    slots: TableSlots,
+    { builder, logger }: UnwindTables,
   ) {
     this.#pid = pid;
     this.#startTicks = readStat(pid)?.startTicks ?? 0;
     this.#set = new MappingSet(object, target);
     this.#slots = slots;
     this.#builder = builder;
+    this.#logger = logger;
   }
 
   /** Reads the maps again when a sample met an unknown address, the process executed another program, or some seconds have passed. */
@@ -54,9 +54,13 @@ export class TargetMappings {
     await this.refresh();
   }
 
-  /** Reads the maps and shows them to the programs; what has no table yet is compiled meanwhile. */
+  /**
+   * Reads the maps and shows them to the programs; what has no table yet is compiled meanwhile. Never rejects: without its tables
+   * a profile has stacks by frame pointers.
+   */
   async refresh(): Promise<void> {
-    this.#refreshing ??= this.#refresh().finally(() => this.#refreshing = undefined);
+    this.#refreshing ??= this.#refresh().catch((error) => this.#report(error))
+      .finally(() => this.#refreshing = undefined);
     await this.#refreshing;
   }
 
@@ -82,7 +86,11 @@ export class TargetMappings {
     this.#mappings = chooseMappings(parseMaps(text));
     this.#modules = this.#findModules();
     this.#publish();
-    this.#building = this.#building.then(() => this.#build());
+    this.#building = this.#building.then(() => this.#build()).catch((error) => this.#report(error));
+  }
+
+  #report(error: Error): void {
+    this.#logger.warn("Unwind tables of a process are missing", { pid: this.#pid, error });
   }
 
   #findModules(): Map<string, StoredModule> {

@@ -1,19 +1,7 @@
-import type { BpfMap } from "../../../lib/bpf/map.ts";
 import type { BpfObject } from "../../../lib/bpf/object.ts";
-import type { TableBuilder } from "./table_builder.ts";
-import type { StoredTable, TableStore } from "./table_store.ts";
+import { TableSlots } from "./table_slots.ts";
 import { TargetMappings } from "./target_mappings.ts";
-
-/** MAX_UNWIND_TABLES of bpf/unwind.h. */
-const maxTables = 512;
-
-/** What the unwind tables of all tasks come from. */
-export interface UnwindTables {
-  readonly store: TableStore;
-  readonly builder: TableBuilder;
-  /** How long a profile waits for its tables before it begins. */
-  readonly waitMs: number;
-}
+import type { UnwindTables } from "./unwind_tables.ts";
 
 /**
  * Gives a loaded program that includes `unwind.bpf.h` what it unwinds its targets' user stacks by: where their modules are
@@ -25,11 +13,11 @@ export class UserUnwinder {
   readonly #waitMs: number;
 
   /** `pids` in the order of the program's targets. */
-  constructor(object: BpfObject, pids: readonly number[], { store, builder, waitMs }: UnwindTables) {
-    this.#waitMs = waitMs;
-    this.#slots = new TableSlots(object.map("unwind_tables"), store);
+  constructor(object: BpfObject, pids: readonly number[], tables: UnwindTables) {
+    this.#waitMs = tables.waitMs;
+    this.#slots = new TableSlots(object.map("unwind_tables"), tables.store);
     this.#targets = pids.map((pid, target) =>
-      new TargetMappings(object, { pid, target }, this.#slots, builder)
+      new TargetMappings(object, { pid, target }, this.#slots, tables)
     );
   }
 
@@ -59,32 +47,5 @@ export class UserUnwinder {
   close(): void {
     for (const target of this.#targets) target.close();
     this.#slots.close();
-  }
-}
-
-/** The tables that one program uses, by slot. */
-export class TableSlots {
-  readonly #map: BpfMap;
-  readonly #store: TableStore;
-  readonly #slots = new Map<StoredTable, number>();
-
-  constructor(map: BpfMap, store: TableStore) {
-    this.#map = map;
-    this.#store = store;
-  }
-
-  /** Slot of a table, which gets one if it has none; undefined when all 512 are taken or it was freed. @throws {BpfError} */
-  take(table: StoredTable): number | undefined {
-    const known = this.#slots.get(table);
-    if (known !== undefined || this.#slots.size >= maxTables || !this.#store.retain(table)) return known;
-    const slot = this.#slots.size;
-    this.#map.update(new Uint8Array(new Uint32Array([slot]).buffer), table.array.handle);
-    this.#slots.set(table, slot);
-    return slot;
-  }
-
-  close(): void {
-    for (const table of this.#slots.keys()) this.#store.release(table);
-    this.#slots.clear();
   }
 }
