@@ -123,20 +123,23 @@ static __always_inline bool is_guessed(const struct unwind_walk *walk,
 
 /* False when the stack does not hold what the rule says. */
 static __always_inline bool step_by_rule(struct unwind_walk *walk, const struct unwind_rule *rule) {
-  bool is_guess = is_guessed(walk, rule);
+  bool is_guess = is_guessed(walk, rule), is_other_stack;
   __u64 cfa;
 
   walk->outcome = UNWIND_BAD_MEMORY;
   if (rule->base == BASE_SIGNAL)
     return step_over_signal(walk, walk->sp + (__s64)rule->cfa_offset);
   cfa = find_cfa(walk, rule);
-  if (cfa <= walk->sp || (is_guess && cfa - walk->sp > MAX_GUESSED_FRAME_BYTES))
+  /* By rbp, from one stack to another, as Go's runtime has them. */
+  is_other_stack = cfa <= walk->sp && cfa != 0 && rule->base == BASE_FRAME_POINTER;
+  if ((cfa <= walk->sp && !is_other_stack) ||
+      (is_guess && cfa - walk->sp > MAX_GUESSED_FRAME_BYTES))
     return false;
   if (!read_user(&walk->ip, sizeof(walk->ip), cfa + (__s64)rule->return_address_offset) ||
       !restore_frame_pointer(walk, rule, cfa))
     return false;
   walk->sp = cfa;
-  walk->is_doubtful = is_guess;
+  walk->is_doubtful = is_guess || is_other_stack;
   walk->registers_known = false;
   walk->is_return_address = true;
   return true;

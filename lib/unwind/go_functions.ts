@@ -24,6 +24,9 @@ const moveBytes = 3;
 /** `lea …(%rsp), %rbp` with 8 and 32 bits, of Go before 1.20, and `mov %rsp, %rbp`. */
 const framePrologues = ["488d6c24", "488dac24", "4889e5"];
 
+/** What a function does with rbp: it leads to the frame all the time; it is saved, then used for other things; nothing. */
+type FrameKind = "kept" | "saved" | "none";
+
 /** What takes the rows of a module's functions. */
 export interface FunctionSink {
   readonly firstAddress: number;
@@ -36,7 +39,7 @@ export interface FunctionSink {
  *
  * Source: .gopclntab, which tells at each place how far rsp is below the return address; it is there when .debug_frame is not,
  * and tells that to Go itself. Where a function has a frame, rbp is preferred: it leads from one stack of the runtime to the
- * other, and Go's code keeps it. What remains is what frame pointers cannot tell: functions without a frame, such as memmove,
+ * other, and Go's code keeps it; assembler, as that of SHA-256, may not. What remains is what frame pointers cannot tell: functions without a frame, such as memmove,
  * and the first and last instructions of others.
  * Limits: none of position-independent programs whose text is not known; one step a byte.
  */
@@ -96,13 +99,14 @@ class GoFunctionReader {
     else if ((flags & movesStackFlag) !== 0) functions.add(start, this.#rules.frame);
     else if (table === 0) functions.add(start, 0);
     else {
-      const hasFrame = (flags & assemblerFlag) === 0 || this.#setsFramePointer(entries[position]!);
-      return this.#addDepths(table, start, end, hasFrame);
+      const isAssembler = (flags & assemblerFlag) !== 0;
+      const frame = !isAssembler ? "kept" : this.#setsFramePointer(entries[position]!) ? "saved" : "none";
+      return this.#addDepths(table, start, end, frame);
     }
     return true;
   }
 
-  #addDepths(tableAt: number, start: number, end: number, hasFrame: boolean): boolean {
+  #addDepths(tableAt: number, start: number, end: number, frame: FrameKind): boolean {
     const { functions } = this.#sink;
     let before = -1;
     let next = start;
@@ -111,7 +115,8 @@ class GoFunctionReader {
       if (offset >= end) return;
       next = offset + 1;
       if (depth <= 0) functions.add(offset, depth === 0 ? this.#rules.entry : 0);
-      else if (!hasFrame) functions.add(offset, this.#rules.atDepth(depth));
+      else if (frame === "none") functions.add(offset, this.#rules.atDepth(depth));
+      else if (frame === "saved") functions.add(offset, this.#rules.savedAtDepth(depth));
       else if (before !== 0 || depth !== 8) functions.add(offset, this.#rules.frame);
       else {
         functions.add(offset, this.#rules.pushed);

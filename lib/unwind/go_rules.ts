@@ -31,6 +31,13 @@ export class GoRules {
   atDepth(depthBytes: number): number {
     return this.#rules.numberOf(stateAtDepth(depthBytes), false);
   }
+
+  /** The same where rbp was saved, and may be anything now. */
+  savedAtDepth(depthBytes: number): number {
+    const state = stateAtDepth(depthBytes);
+    state.setSaved(framePointerRegister, -16);
+    return this.#rules.numberOf(state, false);
+  }
 }
 
 function stateAtDepth(depthBytes: number): FrameState {
