@@ -10,7 +10,8 @@ import { layouts } from "../../gen/records.ts";
 import type { WaitState } from "../../gen/stakeout/v1/profile_pb.ts";
 import { configurePython } from "../python/configure_python.ts";
 import { findPythons } from "../python/find_pythons.ts";
-import { type UnwindTables, UserUnwinder } from "../unwind/user_unwinder.ts";
+import type { UnwindTables } from "../unwind/unwind_tables.ts";
+import { UserUnwinder } from "../unwind/user_unwinder.ts";
 import { setTargets } from "./set_targets.ts";
 import { StackReader } from "./stack_reader.ts";
 import type {
