@@ -58,7 +58,10 @@ export class HttpMonitor {
   #transition: Promise<void> | undefined;
   #slotBootNs = 0;
   #problem: string | undefined;
-  #refused = new Map<string, string>();
+  /** Processes for which there was no room, and why. */
+  readonly #refused = new Map<string, string>();
+  /** Whether counters or filters may have come free since the last second. */
+  #roomFreed = false;
   #closed = false;
 
   constructor(options: HttpMonitorOptions) {
@@ -84,6 +87,7 @@ export class HttpMonitor {
     const { id } = live.process;
     if (series.length === 0) return this.leave(id);
     this.#wanted.set(id, { live, series, tls });
+    this.#roomFreed = true;
     this.#apply(id);
     this.#adjust();
   }
@@ -92,6 +96,7 @@ export class HttpMonitor {
   leave(processId: string): void {
     if (!this.#wanted.delete(processId)) return;
     this.#refused.delete(processId);
+    this.#roomFreed = true;
     const followed = this.#followed.get(processId);
     if (followed !== undefined && this.#loaded !== undefined) {
       followed.left = true;
@@ -138,6 +143,7 @@ export class HttpMonitor {
   read(slot: HttpSlot): void {
     if (this.#loaded === undefined || slot.coveredSeconds <= 0) return;
     this.#loaded.tls?.tick(slot.second);
+    this.#retryRefused();
     this.#takeSamples(this.#loaded);
     this.#loaded.pending.begin([...this.#followed.values()].filter(({ http }) => http.judgesPending));
     let active = 0;
@@ -180,6 +186,17 @@ export class HttpMonitor {
       matched &&= performance.now() < deadlineMs;
       this.#byNumber.get(sample.number)?.http.takeSample(sample, matched);
     });
+  }
+
+  /** Children that ended make room without a word, so the first process that found none tries again, and the others if it did. */
+  #retryRefused(): void {
+    for (const id of [...this.#refused.keys()]) {
+      this.#apply(id);
+      if (this.#refused.has(id)) break;
+    }
+    if (!this.#roomFreed) return;
+    this.#roomFreed = false;
+    for (const { http } of this.#followed.values()) http.retryFaults();
   }
 
   #apply(id: string): void {

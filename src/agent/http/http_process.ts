@@ -65,12 +65,13 @@ export class HttpProcess {
       if (!wantedFilters.has(key)) this.#closeFilter(key, counters);
     }
     for (const role of this.roles.values()) role.regexes.clear();
-    for (const one of series) {
-      const fault = this.#open(one);
-      if (fault !== undefined) this.faults.set(one.window, fault);
-    }
-    this.#places.setFiltered(this.number, this.#counters.size > 0);
+    this.#openAll(series);
     this.#places.setSampleShift(this.number, this.#shift);
+  }
+
+  /** Tries again what there was no room for. */
+  retryFaults(): void {
+    if (this.faults.size > 0) this.#openAll(this.#series.filter(({ window }) => this.faults.has(window)));
   }
 
   /** Takes one sample of it. */
@@ -116,6 +117,15 @@ export class HttpProcess {
     for (const [key, counters] of this.#counters) this.#closeFilter(key, counters);
     for (const role of this.roles.values()) this.#closeRole(role);
     this.#places.close(this.number);
+  }
+
+  #openAll(series: readonly SeriesWindow[]): void {
+    for (const one of series) {
+      const fault = this.#open(one);
+      if (fault === undefined) this.faults.delete(one.window);
+      else this.faults.set(one.window, fault);
+    }
+    this.#places.setFiltered(this.number, this.#counters.size > 0);
   }
 
   #open(series: SeriesWindow): string | undefined {

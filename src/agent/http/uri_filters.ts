@@ -1,6 +1,6 @@
 import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { layouts } from "../../gen/records.ts";
-import { buildTrie, maxUriMatches, uriFault, type UriText } from "./uri_trie.ts";
+import { encodeKey, maxUriMatches, uriFault, type UriText, UriTrie } from "./uri_trie.ts";
 
 /** Most filters of a host (MAX_URI_FILTERS). */
 export const maxUriFilters = 2048;
@@ -13,14 +13,14 @@ const valueLayout = layouts.http_uri_value;
  * Limits: 2,048 filters, 119 bytes each, 8 that match one request; `open` says which was reached.
  */
 export class UriFilters {
-  readonly #trie: BpfMap;
-  readonly #texts = new Map<number, UriText>();
+  readonly #map: BpfMap;
+  readonly #trie = new UriTrie();
+  readonly #used = new Set<number>();
   readonly #numbers = new Map<string, { number: number; uses: number }>();
-  readonly #entries = new Map<string, { key: Uint8Array<ArrayBuffer>; filters: string }>();
   #newest = 0;
 
-  constructor(trie: BpfMap) {
-    this.#trie = trie;
+  constructor(map: BpfMap) {
+    this.#map = map;
   }
 
   /** Number of a filter, one use of it more; or why there is none. */
@@ -33,18 +33,18 @@ export class UriFilters {
     }
     const fault = uriFault(uri);
     if (fault !== undefined) return fault;
-    if (this.#texts.size >= maxUriFilters) {
+    if (this.#used.size >= maxUriFilters) {
       return `${maxUriFilters.toLocaleString("en")} paths and prefixes are compared on this host already`;
     }
     const number = this.#nextNumber();
-    this.#texts.set(number, uri);
-    const entries = buildTrie(this.#texts);
-    if (entries.some(({ filters }) => filters.length > maxUriMatches)) {
-      this.#texts.delete(number);
+    const changed = this.#trie.add(number, uri);
+    if (changed.some((text) => this.#trie.filtersOf(text).length > maxUriMatches)) {
+      this.#trie.remove(number, uri);
       return `over ${maxUriMatches} paths and prefixes on this host match the same request`;
     }
+    this.#used.add(number);
     this.#numbers.set(key, { number, uses: 1 });
-    this.#write(entries);
+    this.#write(changed);
     return number;
   }
 
@@ -54,28 +54,20 @@ export class UriFilters {
     const known = this.#numbers.get(key);
     if (known === undefined || --known.uses > 0) return;
     this.#numbers.delete(key);
-    this.#texts.delete(known.number);
-    this.#write(buildTrie(this.#texts));
+    this.#used.delete(known.number);
+    this.#write(this.#trie.remove(known.number, uri));
   }
 
   #nextNumber(): number {
-    do this.#newest = this.#newest % 65_535 + 1; while (this.#texts.has(this.#newest));
+    do this.#newest = this.#newest % 65_535 + 1; while (this.#used.has(this.#newest));
     return this.#newest;
   }
 
-  #write(entries: ReturnType<typeof buildTrie>): void {
-    const gone = new Set(this.#entries.keys());
-    for (const { key, filters } of entries) {
-      const name = key.toHex();
-      const list = filters.join();
-      gone.delete(name);
-      if (this.#entries.get(name)?.filters === list) continue;
-      this.#trie.update(key, encodeFilters(filters));
-      this.#entries.set(name, { key, filters: list });
-    }
-    for (const name of gone) {
-      this.#trie.delete(this.#entries.get(name)!.key);
-      this.#entries.delete(name);
+  #write(texts: readonly string[]): void {
+    for (const text of texts) {
+      const filters = this.#trie.filtersOf(text);
+      if (filters.length > 0) this.#map.update(encodeKey(text), encodeFilters(filters));
+      else this.#map.delete(encodeKey(text));
     }
   }
 }

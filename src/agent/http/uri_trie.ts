@@ -14,36 +14,105 @@ export const maxUriMatches = 8;
 const { size, offsets } = layouts.http_uri_key;
 const encoder = new TextEncoder();
 
-/** One entry of the trie: what a target begins with, and all filters that such a target matches. */
-export interface TrieEntry {
-  /** As in struct http_uri_key. */
-  readonly key: Uint8Array<ArrayBuffer>;
-  readonly filters: readonly number[];
-}
-
 /**
- * Makes the entries of the trie for a set of filters, by their number. The longest entry that a target begins with is the one
- * that the kernel finds, so each also names the filters of the shorter ones it begins with. An exact path is the path with
- * what ends it in a request line: a space, or the ? of a query.
+ * Which filters what a request's target begins with matches, for the kernel's trie. The longest entry that a target begins
+ * with is the one that the kernel finds, so each also names the filters of the shorter ones it begins with. An exact path is
+ * the path with what ends it in a request line: a space, or the ? of a query.
+ *
+ * Limits: adding or removing takes time linear in the entries that change.
  */
-export function buildTrie(filters: ReadonlyMap<number, UriText>): TrieEntry[] {
-  const own = new Map<string, number[]>();
-  for (const [number, { kind, text }] of filters) {
-    const texts = kind === "prefix" ? [text] : [`${text} `, `${text}?`];
-    for (const one of texts) own.set(one, [...own.get(one) ?? [], number]);
+export class UriTrie {
+  /** By text: the filters of that text itself. */
+  readonly #own = new Map<string, number[]>();
+  readonly #entries = new Map<string, number[]>();
+  /** Texts of the entries in order: those that begin with one follow it. */
+  readonly #sorted: string[] = [];
+
+  /** Adds a filter; returns the texts of the entries that are new or name one filter more. */
+  add(number: number, uri: UriText): string[] {
+    const changed: string[] = [];
+    for (const text of textsOf(uri)) {
+      const own = this.#own.get(text);
+      if (own === undefined) {
+        this.#own.set(text, []);
+        this.#entries.set(text, this.#ofPrefixes(text));
+        this.#sorted.splice(this.#placeOf(text), 0, text);
+      }
+      this.#own.get(text)!.push(number);
+      for (const longer of this.#beginningWith(text)) {
+        this.#entries.get(longer)!.push(number);
+        changed.push(longer);
+      }
+    }
+    return changed;
   }
-  const entries: TrieEntry[] = [];
-  const ancestors: { text: string; filters: readonly number[] }[] = [];
-  for (const text of [...own.keys()].sort()) {
-    while (ancestors.length > 0 && !text.startsWith(ancestors.at(-1)!.text)) ancestors.pop();
-    const all = [...ancestors.at(-1)?.filters ?? [], ...own.get(text)!];
-    ancestors.push({ text, filters: all });
-    entries.push({ key: encodeKey(text), filters: all });
+
+  /** Removes a filter; returns the texts of the entries that are gone or name one filter less. */
+  remove(number: number, uri: UriText): string[] {
+    const changed: string[] = [];
+    for (const text of textsOf(uri)) {
+      const own = without(this.#own.get(text) ?? [], number);
+      for (const longer of this.#beginningWith(text)) {
+        this.#entries.set(longer, without(this.#entries.get(longer)!, number));
+        changed.push(longer);
+      }
+      if (own.length > 0) this.#own.set(text, own);
+      else {
+        this.#own.delete(text);
+        this.#entries.delete(text);
+        this.#sorted.splice(this.#placeOf(text), 1);
+      }
+    }
+    return changed;
   }
-  return entries;
+
+  /** All filters that a target with this beginning matches, in any order; none when there is no such entry. */
+  filtersOf(text: string): readonly number[] {
+    return this.#entries.get(text) ?? [];
+  }
+
+  /** Texts of all entries. */
+  texts(): readonly string[] {
+    return this.#sorted;
+  }
+
+  #beginningWith(text: string): string[] {
+    const from = this.#placeOf(text);
+    let to = from;
+    while (this.#sorted[to]?.startsWith(text)) to++;
+    return this.#sorted.slice(from, to);
+  }
+
+  /** Where a text is in the order, or would be. */
+  #placeOf(text: string): number {
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (this.#sorted[middle]! < text) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #ofPrefixes(text: string): number[] {
+    const filters: number[] = [];
+    for (let length = 0; length < text.length; length++) {
+      filters.push(...this.#own.get(text.slice(0, length)) ?? []);
+    }
+    return filters;
+  }
 }
 
-function encodeKey(text: string): Uint8Array<ArrayBuffer> {
+function textsOf({ kind, text }: UriText): string[] {
+  return kind === "prefix" ? [text] : [`${text} `, `${text}?`];
+}
+
+function without(numbers: readonly number[], number: number): number[] {
+  return numbers.filter((one) => one !== number);
+}
+
+/** What the kernel finds an entry by, as in struct http_uri_key. */
+export function encodeKey(text: string): Uint8Array<ArrayBuffer> {
   const bytes = encoder.encode(text);
   const key = new Uint8Array(size);
   new DataView(key.buffer).setUint32(offsets.prefix_bits, 8 * bytes.length, true);
