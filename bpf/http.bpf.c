@@ -157,21 +157,20 @@ static __always_inline struct http_connection_value *find_by_fd(__u64 fd, __u64 
  */
 SEC("tp_btf/sys_exit")
 int BPF_PROG(http_call_end, struct pt_regs *regs, long result) {
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32;
   struct http_connection_value *connection;
   struct http_process_value *process;
   int direction;
   __u64 key = 0;
 
-  if (result <= 0)
-    return 0;
-  process = find_watched(bpf_get_current_pid_tgid() >> 32);
-  if (!process || is_compat(bpf_get_current_task_btf()))
+  if (result <= 0 || !find_watched(tgid) || is_compat(bpf_get_current_task_btf()))
     return 0;
   direction = call_direction(regs);
   if (direction < 0)
     return 0;
   connection = find_by_fd(regs->di, &key);
-  if (!connection || is_settled(connection, process))
+  process = connection ? find_user(connection, tgid) : NULL;
+  if (!process || is_settled(connection, process))
     return 0;
   take_bytes(connection, process, regs, result, direction, key);
   return 0;

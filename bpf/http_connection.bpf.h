@@ -30,6 +30,41 @@ static __always_inline void decide(struct http_connection_value *connection,
   __sync_fetch_and_add(&process->connections[side * CONNECTION_KINDS + (readability & 7)], 1);
 }
 
+/*
+ * Notes who uses a connection. What it is was told of the process that used it before: where that
+ * is watched no longer, or under another number since, it is counted for this one.
+ */
+static __always_inline void meet_user(struct http_connection_value *connection,
+                                      struct http_process_value *process, __u32 tgid,
+                                      __u16 generation) {
+  __u32 side = connection->first_direction == 1 + OUT ? HTTP_CLIENT : HTTP_SERVER;
+  __u32 before = connection->user_number;
+
+  connection->user_tgid = tgid;
+  connection->user_number = process->number;
+  connection->watch_generation = generation;
+  if (!connection->readability || before == process->number || find_place(before))
+    return;
+  connection->decrypted = 0;
+  side = side * CONNECTION_KINDS + ((connection->readability - 1) & 7);
+  __sync_fetch_and_add(&process->connections[side], 1);
+}
+
+/* The watched process that uses a connection: without a lookup while nobody's number has changed.
+ */
+static __always_inline struct http_process_value *
+find_user(struct http_connection_value *connection, __u32 tgid) {
+  __u16 generation = watch_generation;
+  struct http_process_value *process;
+
+  if (connection->user_tgid == tgid && connection->watch_generation == generation)
+    return find_place(connection->user_number);
+  process = find_watched(tgid);
+  if (process)
+    meet_user(connection, process, tgid, generation);
+  return process;
+}
+
 /* Whether the bytes of a connection need not be looked at: they were, and are nothing for us. */
 static __always_inline bool is_settled(struct http_connection_value *connection,
                                        const struct http_process_value *process) {

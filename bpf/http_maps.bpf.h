@@ -99,22 +99,4 @@ static __always_inline struct http_process_value *find_watched(__u32 tgid) {
   return watch ? find_place(watch->number) : NULL;
 }
 
-/* The same for who uses a connection again: without the lookup while nobody's number has changed.
- */
-static __always_inline struct http_process_value *
-find_user(struct http_connection_value *connection, __u32 tgid) {
-  __u16 generation = watch_generation;
-  struct http_process_value *process;
-
-  if (connection->user_tgid == tgid && connection->watch_generation == generation)
-    return find_place(connection->user_number);
-  process = find_watched(tgid);
-  if (!process)
-    return NULL;
-  connection->user_tgid = tgid;
-  connection->user_number = process->number;
-  connection->watch_generation = generation;
-  return process;
-}
-
 #endif

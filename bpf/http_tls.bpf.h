@@ -167,7 +167,11 @@ int tls_return(struct pt_regs *regs) {
     bpf_map_update_elem(&tls_sessions, &key, &new_session, BPF_NOEXIST);
     session = bpf_map_lookup_elem(&tls_sessions, &key);
   }
-  if (!session || is_settled(session, process))
+  if (!session)
+    return 0;
+  if (session->user_number != process->number)
+    meet_user(session, process, tgid, 0);
+  if (is_settled(session, process))
     return 0;
   message.source.buffer = call->buffer;
   message.direction = function == TLS_WRITE ? OUT : IN;

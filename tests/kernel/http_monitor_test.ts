@@ -195,6 +195,40 @@ Deno.test("a request that another process's end or a pause of the watch falls in
     await monitor.close();
   }));
 
+Deno.test("a connection that was there before a pause of the watch is counted again after it, once", () =>
+  withoutLeaks(libbpf, async () => {
+    await using server = await startPython("thread");
+    const monitor = new HttpMonitor({ open: openPrograms, logger: silentLogger });
+    const [series] = windowsOf("http_request_rate");
+    const id = `boot-${server.pid}`;
+    const connections = () =>
+      takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() })[0]?.processes[0]
+        ?.connections;
+    // Another one keeps the programs loaded.
+    monitor.follow(makeLive(Deno.pid), windowsOf("http_request_rate"));
+    monitor.follow(makeLive(server.pid), [series!]);
+    assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
+    using kept = await RawConnection.open(server.port);
+    using encrypted = await RawConnection.open(server.port);
+    await encrypted.send("\x16\x03\x01\x00\x05hello");
+    for (let time = 0; time < 3; time++) await kept.get("/");
+    await sleep(50);
+    assert.deepEqual([connections()?.http, connections()?.tls], [1n, 1n]);
+    for (let pause = 0; pause < 2; pause++) {
+      monitor.leave(id);
+      await kept.get("/");
+      monitor.follow(makeLive(server.pid), [series!]);
+      assert.equal(connections(), undefined);
+      for (let time = 0; time < 3; time++) await kept.get("/");
+      await encrypted.send("more");
+      await sleep(50);
+      assert.deepEqual([connections()?.http, connections()?.tls], [1n, 1n]);
+    }
+    monitor.leave(id);
+    monitor.leave(`boot-${Deno.pid}`);
+    await monitor.close();
+  }));
+
 Deno.test("HttpMonitor says of which processes it cannot see the requests in flight, and lets those that are judged go first", () =>
   withoutLeaks(libbpf, async () => {
     const sleepers = Array.from({ length: 263 }, () => new Deno.Command("sleep", { args: ["600"] }).spawn());
@@ -246,22 +280,54 @@ Deno.test("HttpMonitor says of which processes it cannot see the requests in fli
     }
   }));
 
-Deno.test("HttpMonitor refuses a process when the watched ones' children fill the map, and goes on", () =>
+Deno.test("HttpMonitor refuses a process when the watched ones' children fill the map, and takes it in when one ends", () =>
   withoutLeaks(libbpf, async () => {
+    let programs: HttpPrograms | undefined;
     const monitor = new HttpMonitor({
       open: async () => {
-        const programs = await openPrograms();
+        programs = await openPrograms();
         // As 8,192 children would.
         for (let tgid = 0; tgid < 8192; tgid++) programs.watch(4_000_000 + tgid, 1);
         return programs;
       },
       logger: silentLogger,
     });
+    await using server = await startPython("thread");
     const [series] = windowsOf("http_request_rate");
-    monitor.follow(makeLive(1), [series!]);
+    monitor.follow(makeLive(server.pid), [series!]);
     assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
-    assert.match(monitor.fault("boot-1", series!.window)!, /8,192 processes and children/);
+    const fault = () => monitor.fault(`boot-${server.pid}`, series!.window);
     monitor.read({ second: 1, coveredSeconds: 1, atBootNs: bootNs() });
+    assert.match(fault()!, /8,192 processes and children/);
+    programs!.unwatch(4_000_000);
+    monitor.read({ second: 2, coveredSeconds: 1, atBootNs: bootNs() });
+    assert.equal(fault(), undefined);
+    using client = await RawConnection.open(server.port);
+    for (let time = 0; time < 7; time++) await client.get("/");
+    monitor.read({ second: 3, coveredSeconds: 1, atBootNs: bootNs() });
+    assert.equal(series!.window.slots(3, 1)[0]!.value, 7);
+    monitor.leave(`boot-${server.pid}`);
+    await monitor.close();
+  }));
+
+Deno.test("HttpMonitor counts a path that there were too many others of as soon as these are gone", () =>
+  withoutLeaks(libbpf, async () => {
+    await using server = await startPython("thread");
+    const monitor = new HttpMonitor({ open: openPrograms, logger: silentLogger });
+    const paths = Array.from({ length: 2048 }, (_, index) => `/many/${index}`);
+    monitor.follow(makeLive(1), windowsOf("http_request_rate", { uri: { paths } }));
+    assert.ok(await waitFor(() => monitor.places === undefined ? undefined : true, 10));
+    const [series] = windowsOf("http_request_rate", { uri: { paths: ["/one"] } });
+    monitor.follow(makeLive(server.pid), [series!]);
+    const fault = () => monitor.fault(`boot-${server.pid}`, series!.window);
+    assert.match(fault()!, /2,048 paths and prefixes are compared on this host already/);
     monitor.leave("boot-1");
+    monitor.read({ second: 1, coveredSeconds: 1, atBootNs: bootNs() });
+    assert.equal(fault(), undefined);
+    using client = await RawConnection.open(server.port);
+    for (let time = 0; time < 3; time++) await client.get("/one");
+    monitor.read({ second: 2, coveredSeconds: 1, atBootNs: bootNs() });
+    assert.equal(series!.window.slots(2, 1)[0]!.value, 3);
+    monitor.leave(`boot-${server.pid}`);
     await monitor.close();
   }));

@@ -116,3 +116,36 @@ Deno.test("HttpMonitor says why the TLS of Go is not read, and finds a library t
     assert.ok(await waitFor(() => monitor.tlsReason(`boot-${python.pid}`) === "" ? true : undefined, 10));
     await monitor.close();
   }));
+
+Deno.test("a TLS connection that was there before a pause of the watch is counted again after it as one that is read", () =>
+  withoutLeaks(libbpf, async () => {
+    await using folder = await makeTestFolder("tls");
+    const certificate = await makeCertificate(folder.path);
+    await using server = await startPython("thread", "tcp4", "", { certificate });
+    const url = `https://127.0.0.1:${server.port}`;
+    await runCurl("-k", `${url}/`);
+    const live = makeLive(server.pid);
+    const monitor = openMonitor();
+    const follow = async () => {
+      monitor.follow(live, windowsOf("http_error_rate"), true);
+      const isRead = () => monitor.tlsReason(live.process.id) === "" && monitor.places ? true : undefined;
+      assert.ok(await waitFor(isRead, 10));
+    };
+    const connections = () => {
+      const [traffic] = takeHttpTraffic(monitor, { startUnixMs: 0, seconds: 1, atBootNs: bootNs() });
+      const { http = 0n, tls = 0n, tlsRead = 0n } = traffic?.processes[0]?.connections ?? {};
+      return [http, tls, tlsRead];
+    };
+    // Another one keeps the programs loaded.
+    monitor.follow(makeLive(Deno.pid), windowsOf("http_error_rate"));
+    await follow();
+    const curl = runCurl("-k", "--http1.1", `${url}/`, `${url}/delay/2500`, `${url}/`);
+    assert.ok(await waitFor(() => connections()[0] === 1n ? true : undefined, 2));
+    monitor.leave(live.process.id);
+    await follow();
+    await curl;
+    assert.deepEqual(connections(), [1n, 0n, 1n]);
+    monitor.leave(live.process.id);
+    monitor.leave(`boot-${Deno.pid}`);
+    await monitor.close();
+  }));
