@@ -5,6 +5,7 @@ import type { HttpHook } from "../../src/agent/http/http_programs.ts";
 import { startDialogue } from "../support/dialogue.ts";
 import { getRequest, RawConnection } from "../support/http_clients.ts";
 import { startNginx, startPython } from "../support/http_servers.ts";
+import { compileTarget } from "../support/target.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { libbpf, sleep } from "./harness.ts";
 import { HttpCounter } from "./http_counter.ts";
@@ -88,6 +89,24 @@ for (const hook of hooks) {
       assert.equal(counter.programs.object.map("watches").readBatch().count, 0);
     }));
 }
+
+Deno.test("http counts connections through 32-bit calls, io_uring and sendmmsg as unreadable, and none of their requests", () =>
+  withoutLeaks(libbpf, async () => {
+    await using folder = await makeTestFolder("http-calls");
+    await compileTarget("http_calls", `${folder.path}/http_calls`);
+    for (const [how, kind] of [["compat", 4], ["io_uring", 3], ["mmsg", 4]] as const) {
+      await using child = startDialogue(`${folder.path}/http_calls`, [how, "23"]);
+      await child.expect("ready");
+      await using counter = await HttpCounter.start("sockets", [child.pid]);
+      await child.say("go");
+      await child.expect("done");
+      const { server, client } = counter.counts().connections;
+      assert.deepEqual(server, Array.from({ length: 8 }, (_, index) => index === kind ? 23 : 0), how);
+      // The other end of each is as good as any.
+      assert.deepEqual([client[0], counter.take("client").requests], [23, 23], how);
+      assert.equal(counter.take("server").requests, 0);
+    }
+  }));
 
 Deno.test("http holds 9,000 connections in under 750 bytes each, and lists the 4,096 requests in flight that it may, in short turns", () =>
   withoutLeaks(libbpf, async () => {

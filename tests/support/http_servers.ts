@@ -57,15 +57,16 @@ http {
   return await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
 }
 
-/** Starts tests/programs/http_raw.py on a TCP port. */
+/** Starts tests/programs/http_raw.py on a TCP port, under a pid of one's choice if one is given: it is then the last of `pids`. */
 export async function startPython(
   kind: "thread" | "fork" | "prefork",
   family: "tcp4" | "tcp6" | "unix" = "tcp4",
   path = "",
-  { certificate }: { certificate?: CertificateFiles } = {},
+  { certificate, pid }: { certificate?: CertificateFiles; pid?: number } = {},
 ): Promise<HttpServer> {
   const port = findFreePort();
-  const args = [`${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
+  const under = pid === undefined ? [] : [`${programs}/with_pid.py`, `${pid}`, "python3"];
+  const args = [...under, `${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
   if (certificate !== undefined) args.push(certificate.certificate, certificate.key);
   return await start(port, "python3", args);
 }
