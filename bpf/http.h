@@ -56,7 +56,7 @@ struct http_process_value {
   __u32 lost_samples;    /* the ring was full */
   __u32 lost_children;   /* forked, and not watched until user space sees them: no room */
   __u32 tls;             /* 1 when a policy allows to look into its TLS */
-  __u32 pad;
+  __u32 children;        /* forked since it is watched, less those that became another program */
 };
 
 /*

@@ -15,14 +15,25 @@ int BPF_PROG(http_fork, struct task_struct *parent, struct task_struct *child) {
   if (parent_tgid == child_tgid)
     return 0;
   process = find_watched(parent_tgid);
-  if (process && !watch_child(child_tgid, process->number))
+  if (!process)
+    return 0;
+  if (watch_child(child_tgid, process->number))
+    __sync_fetch_and_add(&process->children, 1);
+  else
     __sync_fetch_and_add(&process->lost_children, 1);
   return 0;
 }
 
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(http_exec, struct task_struct *task) {
+  struct watch_value *watch = find_watch(task->tgid);
+  struct http_process_value *process = NULL;
+
+  if (watch && watch->inherited)
+    process = find_place(watch->number);
   end_watch_at_exec(task->tgid);
+  if (process)
+    __sync_fetch_and_add(&process->children, -1);
   return 0;
 }
 

@@ -57,10 +57,11 @@ static __always_inline struct tls_call *find_call(struct tls_calls *open, __u64 
  * Remembers the arguments of SSL_read and SSL_write, or of what they call, and forgets a session
  * with SSL_free and SSL_clear.
  *
- * Hook: uprobe.multi, one link a library: user space picks instructions that the kernel emulates.
+ * Hook: uprobe.multi, one link a library and process, or one a library: user space picks
+ * instructions that the kernel emulates.
  *
- * Cost: 0.6 us a call, for processes that nobody watches as well; 11 us where an instruction has to
- * be single-stepped.
+ * Cost: 0.6 us a call, with one a library for processes that nobody watches as well; 11 us where an
+ * instruction has to be single-stepped.
  */
 SEC("uprobe.multi")
 int tls_enter(struct pt_regs *regs) {
@@ -136,7 +137,8 @@ static __always_inline void count_decrypted(struct http_connection_value *sessio
  * Hook: uprobe.multi at return. OpenSSL's functions are C, whose stacks the kernel's trampoline
  * does not disturb.
  *
- * Cost: 0.4 us a call, for processes that nobody watches as well; 0.7 us for others.
+ * Cost: 0.4 us a call, with one link a library for processes that nobody watches as well; 0.7 us
+ * for others.
  */
 SEC("uprobe.multi")
 int tls_return(struct pt_regs *regs) {

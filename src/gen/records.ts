@@ -60,7 +60,7 @@ export const layouts = {
   },
   http_process_value: {
     size: 112,
-    layout: "112 bytes: number@0:unsigned32 counters@4:unsigned32[2] filtered@12:unsigned32 sample_shift@16:unsigned32 connections@20:unsigned32[16] unreadable@84:unsigned32 pipelined@88:unsigned32 overwritten@92:unsigned32 lost_samples@96:unsigned32 lost_children@100:unsigned32 tls@104:unsigned32 pad@108:unsigned32",
+    layout: "112 bytes: number@0:unsigned32 counters@4:unsigned32[2] filtered@12:unsigned32 sample_shift@16:unsigned32 connections@20:unsigned32[16] unreadable@84:unsigned32 pipelined@88:unsigned32 overwritten@92:unsigned32 lost_samples@96:unsigned32 lost_children@100:unsigned32 tls@104:unsigned32 children@108:unsigned32",
     offsets: {
       number: 0,
       counters: 4,
@@ -73,7 +73,7 @@ export const layouts = {
       lost_samples: 96,
       lost_children: 100,
       tls: 104,
-      pad: 108,
+      children: 108,
     },
   },
   http_sample_event: {
@@ -610,6 +610,7 @@ export interface HttpProcessValue {
   lostSamples: number;
   lostChildren: number;
   tls: number;
+  children: number;
 }
 
 /** Decodes a `struct http_process_value`; allocates, so not for loops over many. */
@@ -624,6 +625,7 @@ export function decodeHttpProcessValue(view: DataView, offset: number): HttpProc
     lostSamples: view.getUint32(offset + 96, true),
     lostChildren: view.getUint32(offset + 100, true),
     tls: view.getUint32(offset + 104, true),
+    children: view.getUint32(offset + 108, true),
   };
 }
 

@@ -16,8 +16,11 @@ import { formatInterval, medianInterval } from "./statistics.ts";
 const rounds = 8;
 const runSeconds = 2;
 
-/** Not probed; probed, but no process watched; watched where it is cheap; watched at the exported functions. */
-const modes = ["none", "unwatched", "watched", "naive"] as const;
+/**
+ * Nobody watched; another server watched, by probes of its own or by those of all; watched where it is cheap; watched at the
+ * exported functions.
+ */
+const modes = ["none", "beside", "besideShared", "watched", "naive"] as const;
 type Mode = typeof modes[number];
 
 interface Run {
@@ -30,16 +33,21 @@ interface Run {
 export const tlsCost: Figure = { name: "tls", measure: () => withFolder(measure) };
 
 async function measure(folder: string) {
-  await using nginx = await startNginx(folder, await makeCertificate(folder));
+  const certificate = await makeCertificate(folder);
+  await using nginx = await startNginx(folder, certificate);
+  await Deno.mkdir(`${folder}/other`);
+  await using other = await startNginx(`${folder}/other`, certificate);
   const { perSecond: usualPerSecond } = await loadNginx(nginx.url, runSeconds);
   async function run(mode: Mode): Promise<Run> {
-    await using watcher = mode === "none" ? undefined : await watchTls(nginx.pid, usualPerSecond, mode);
+    const isWatched = mode === "watched" || mode === "naive";
+    const pid = isWatched ? nginx.pid : other.pid;
+    await using watcher = mode === "none" ? undefined : await watchTls(pid, usualPerSecond, mode);
     await sleep(200);
     const before = readThreadTimes(nginx.pid);
     const { requests, perSecond } = await loadNginx(nginx.url, runSeconds);
     const after = readThreadTimes(nginx.pid);
     await sleep(20);
-    const counted = watcher === undefined || mode === "unwatched" ? requests : watcher.requests();
+    const counted = isWatched ? watcher!.requests() : requests;
     return {
       serverNs: usedNs(before, after) / requests,
       perSecond,
@@ -68,7 +76,9 @@ function makeRows(results: ReadonlyMap<Mode, Run[]>) {
   const gain = rate("watched", results.get("naive")!);
   return [{
     what: "CPU of reading a server's TLS, a request",
-    ours: `${cell("watched")}; ${wrong} counted wrong; a server beside it: ${cell("unwatched")}`,
+    ours: `${cell("watched")}; ${wrong} counted wrong; a server beside it: ${
+      cell("beside")
+    }; where they share probes: ${cell("besideShared")}`,
     alternative: `probes on SSL_read and SSL_write: ${cell("naive")}`,
     target: "throughput ≥ 2 × the alternative's; all counted",
     met: gain.median >= 2 && wrong === 0,
@@ -79,11 +89,12 @@ function makeRows(results: ReadonlyMap<Mode, Run[]>) {
 }
 
 async function watchTls(pid: number, perSecond: number, mode: Exclude<Mode, "none">) {
-  const { programs, places, number, cursor } = await openWatch(mode === "unwatched" ? 1 : pid, perSecond);
+  const { programs, places, number, cursor } = await openWatch(pid, perSecond);
   places.setTls(number, true);
   const tls = new TlsMonitor(programs.tls!, silentLogger);
   const links = mode === "naive" ? await attachNaively(programs.tls!) : [];
   if (mode !== "naive") tls.follow(`${pid}`, pid);
+  if (mode === "besideShared") tls.readChildren(`${pid}`);
   await tls.settled();
   return {
     requests: () => cursor.read()?.requests ?? 0,

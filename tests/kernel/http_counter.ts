@@ -89,7 +89,10 @@ export class HttpCounter implements AsyncDisposable {
   async readTls(pids: readonly number[]): Promise<TlsMonitor> {
     this.#tls ??= new TlsMonitor(this.programs.tls!, silentLogger);
     this.places.setTls(this.number, true);
-    for (const pid of pids) this.#tls.follow(`${pid}`, pid);
+    for (const pid of pids) {
+      this.#tls.follow(`${pid}`, pid);
+      if (this.counts().children > 0) this.#tls.readChildren(`${pid}`);
+    }
     await this.#tls.settled();
     this.#tls.tick(0);
     await this.#tls.settled();

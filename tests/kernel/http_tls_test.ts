@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { missingUprobeFilter } from "../../lib/bpf/uprobe.ts";
 import { type CertificateFiles, makeCertificate } from "../support/certificate.ts";
 import { runAb, runCurl } from "../support/http_clients.ts";
 import { startNginx, startNode, startPython } from "../support/http_servers.ts";
@@ -150,6 +151,41 @@ Deno.test("a process that no policy with tls matches is not looked into, by what
     await counter.expect([101, 0, 0]);
   }));
 
+Deno.test("a process beside a watched one has no breakpoint, until so many are watched that they share one", () =>
+  withCertificate(async (folder, certificate) => {
+    if (missingUprobeFilter(libbpf) !== undefined) return;
+    await using watched = await startNginx(folder, 12, { certificate });
+    await using other = await makeTestFolder("tls-other");
+    await Deno.chmod(other.path, 0o777);
+    await using unwatched = await startNginx(other.path, 1, { certificate });
+    const isProbed = (pids: number[]) => pids.map((pid) => readEntry(pid) === breakpoint);
+    await using counter = await HttpCounter.start("sockets", [...watched.pids(), ...unwatched.pids()]);
+    const few = watched.pids().slice(0, 5);
+    await counter.readTls(few);
+    assert.deepEqual(isProbed(watched.pids()), watched.pids().map((pid) => few.includes(pid)));
+    assert.deepEqual(isProbed(unwatched.pids()), [false, false]);
+    await counter.readTls(watched.pids());
+    assert.ok(isProbed([...watched.pids(), ...unwatched.pids()]).every((probed) => probed));
+    await runAb(["-n", "211", "-c", "13", "-k", `https://127.0.0.1:${watched.port}/`]);
+    await counter.expect([211, 0, 0]);
+  }));
+
+Deno.test("TLS of children that are forked for each connection is read, though nobody follows them", () =>
+  withCertificate(async (_folder, certificate) => {
+    await using python = await startPython("fork", "tcp4", "", { certificate, loaded: true });
+    await using counter = await HttpCounter.start("sockets", python.pids());
+    await counter.readTls(python.pids());
+    const url = `https://127.0.0.1:${python.port}`;
+    // The first child tells that there are some.
+    await runCurl("-k", `${url}/`);
+    await counter.readTls([python.pid]);
+    counter.take();
+    for (let connection = 0; connection < 7; connection++) {
+      await runCurl("-k", ...Array.from({ length: 13 }, () => `${url}/status/503`));
+    }
+    await counter.expect([91, 0, 91]);
+  }));
+
 Deno.test("nothing of the plaintext but the path is kept", () =>
   withCertificate(async (folder, certificate) => {
     await using nginx = await startNginx(folder, 1, { certificate });
@@ -178,3 +214,22 @@ Deno.test("nothing of the plaintext but the path is kept", () =>
     assert.ok(kept.some((text) => text.includes("/visible?")));
     for (const text of kept) assert.ok(!text.includes("canary"));
   }));
+
+/** First byte of an instruction that was replaced (int3). */
+const breakpoint = 0xcc;
+
+/** First byte of SSL_free, where a probe is, as a process executes it. Source: /proc/PID/mem. */
+function readEntry(pid: number): number {
+  const path = "/usr/lib/x86_64-linux-gnu/libssl.so.3";
+  const { stdout } = new Deno.Command("sh", { args: ["-c", `nm -D ${path} | grep ' SSL_free@'`] })
+    .outputSync();
+  const address = parseInt(new TextDecoder().decode(stdout), 16);
+  const [start] = /^([0-9a-f]+)-\S+ \S+ 00000000 .*libssl\.so\.3$/m.exec(
+    Deno.readTextFileSync(`/proc/${pid}/maps`),
+  )!.slice(1);
+  using file = Deno.openSync(`/proc/${pid}/mem`);
+  file.seekSync(parseInt(start!, 16) + address, Deno.SeekMode.Start);
+  const bytes = new Uint8Array(1);
+  file.readSync(bytes);
+  return bytes[0]!;
+}

@@ -2,7 +2,7 @@
 
 usage: http_raw.py thread|fork|prefork tcp4|tcp6|unix PORT|PATH [CERTIFICATE KEY]; says "ready" when it listens
 
-With a certificate it speaks TLS, and loads the library for it at the first connection.
+With a certificate it speaks TLS, and loads the library for it at the first connection, or at once if LOADED is set.
 
 /status/N answers with that status; /delay/MS answers after so long, with the nanoseconds it really took in X-Took;
 /hang never answers; /die ends the process; /early sends 103 first; /iovecs and /split send the status line in pieces;
@@ -100,6 +100,8 @@ def main():
     hosts = {"tcp4": "127.0.0.1", "tcp6": "::1"}
     listener.bind(address if family == "unix" else (hosts[family], int(address)))
     listener.listen(1024)
+    if "LOADED" in os.environ:
+        import ssl  # noqa: F401
     workers = 3 if kind == "prefork" else 1
     for _ in range(workers - 1):
         if os.fork() == 0:

@@ -57,18 +57,24 @@ http {
   return await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
 }
 
-/** Starts tests/programs/http_raw.py on a TCP port, under a pid of one's choice if one is given: it is then the last of `pids`. */
+/**
+ * Starts tests/programs/http_raw.py on a TCP port, under a pid of one's choice if one is given: it is then the last of `pids`.
+ * When `loaded` it has the library for TLS from the start.
+ */
 export async function startPython(
   kind: "thread" | "fork" | "prefork",
   family: "tcp4" | "tcp6" | "unix" = "tcp4",
   path = "",
-  { certificate, pid }: { certificate?: CertificateFiles; pid?: number } = {},
+  { certificate, pid, loaded = false }: { certificate?: CertificateFiles; pid?: number; loaded?: boolean } =
+    {},
 ): Promise<HttpServer> {
   const port = findFreePort();
   const under = pid === undefined ? [] : [`${programs}/with_pid.py`, `${pid}`, "python3"];
   const args = [...under, `${programs}/http_raw.py`, kind, family, family === "unix" ? path : `${port}`];
   if (certificate !== undefined) args.push(certificate.certificate, certificate.key);
-  return await start(port, "python3", args);
+  return loaded
+    ? await start(port, "env", ["LOADED=1", "python3", ...args])
+    : await start(port, "python3", args);
 }
 
 const nodeServer = `const [, port, cert, key] = process.argv;

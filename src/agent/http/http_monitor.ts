@@ -147,10 +147,11 @@ export class HttpMonitor {
     this.#takeSamples(this.#loaded);
     this.#loaded.pending.begin([...this.#followed.values()].filter(({ http }) => http.judgesPending));
     let active = 0;
-    for (const { http, pending } of this.#followed.values()) {
+    for (const { live, http, pending, tls } of this.#followed.values()) {
       // One that was read in an earlier second says nothing of this one.
       http.read(slot, pending !== undefined && pending.atBootNs > this.#slotBootNs ? pending : undefined);
       if (http.requests > 0) active++;
+      if (tls && http.hasChildren) this.#loaded.tls?.readChildren(live.process.id);
     }
     this.#slotBootNs = slot.atBootNs;
     const budget = Math.max(leastSamples, samplesPerSecond / Math.max(1, active));

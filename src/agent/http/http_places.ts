@@ -22,6 +22,8 @@ export interface PlaceCounts {
   readonly pipelined: number;
   readonly lostSamples: number;
   readonly lostChildren: number;
+  /** Forked since it is watched, less those that became another program. */
+  readonly children: number;
 }
 
 /**
@@ -124,6 +126,7 @@ export class HttpPlaces {
       pipelined: get(offsets.pipelined),
       lostSamples: get(offsets.lost_samples),
       lostChildren: get(offsets.lost_children),
+      children: get(offsets.children),
     };
   }
 

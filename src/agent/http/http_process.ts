@@ -39,6 +39,8 @@ export class HttpProcess {
   readonly #filters: UriFilters;
   readonly #counters = new Map<string, FilterCounters>();
   #series: readonly SeriesWindow[] = [];
+  /** Whether children that it forked are counted as it. */
+  hasChildren = false;
   #lostSamples = 0;
   #shift = 0;
   #whole = false;
@@ -82,7 +84,8 @@ export class HttpProcess {
 
   /** Reads all counters and fills the slot of every series. */
   read(slot: HttpSlot, pending: PendingReading | undefined): void {
-    const { lostSamples } = this.#places.counts(this.number);
+    const { lostSamples, children } = this.#places.counts(this.number);
+    this.hasChildren = children > 0;
     const lost = lostSamples - this.#lostSamples >>> 0;
     this.#lostSamples = lostSamples;
     for (const role of this.roles.values()) role.read(slot.second, lost);

@@ -16,6 +16,8 @@ interface ProcessTls {
   /** Files it executes, by {@linkcode TlsLibraries.keyOf}. */
   files: ReadonlySet<string>;
   reason: string;
+  /** Whether it forks, so that its children have to be read too. */
+  forks: boolean;
   memoryPages: number;
   scannedSecond: number;
 }
@@ -43,9 +45,17 @@ export class TlsMonitor {
     if (this.#followed.has(processId)) return;
     this.#followed.set(processId, {
       ...{ pid, files: new Set<string>(), reason: "its libraries are being looked at" },
-      ...{ memoryPages: -1, scannedSecond: 0 },
+      ...{ forks: false, memoryPages: -1, scannedSecond: 0 },
     });
     this.#scan();
+  }
+
+  /** Reads children of a process from now on that nobody follows. */
+  readChildren(processId: string): void {
+    const process = this.#followed.get(processId);
+    if (process === undefined || process.forks) return;
+    process.forks = true;
+    process.memoryPages = -1;
   }
 
   /** Probes no longer what only this process had loaded. */
@@ -106,8 +116,8 @@ export class TlsMonitor {
       // What was left meanwhile must not come to use a file again.
       if (this.#closed || this.#followed.get(processId) !== process) return;
       process.files = new Set([...process.files, key]);
-      const library = await this.#libraries.use(processId, pid, mapping);
-      if (!before.has(key) && library.links.length > 0) {
+      const library = await this.#libraries.use({ id: processId, pid, forks: process.forks }, mapping);
+      if (!before.has(key) && library.probed) {
         this.#logger.info("TLS is read", { pid, library: library.path, slow: library.slow });
       }
       libraries.push(library);
@@ -116,7 +126,7 @@ export class TlsMonitor {
     if (known.length < before.size) {
       await this.#libraries.release(processId, [...before].filter((key) => !files.has(key)));
     }
-    const probed = libraries.filter(({ links }) => links.length > 0);
+    const probed = libraries.filter((library) => library.probed);
     const refused = libraries.find(({ reason }) => reason !== undefined);
     if (probed.length === 0) process.reason = refused?.reason ?? explainUnread(pid, [...files.values()]);
     else if (probed.some(({ slow }) => slow)) {
