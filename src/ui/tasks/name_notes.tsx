@@ -8,13 +8,15 @@ export function NameNotes({ task, profile }: { task: Task; profile: Profile }) {
   return (
     <>
       {profile.nameNotes.map(({ kind, processId, mapWrittenUnixMs }) => {
+        const pid = task.pids[task.processIds.indexOf(processId)] ?? 0;
         const words = describeNameNote({
           kind: NameNoteKind[kind] ?? "",
-          pid: task.pids[task.processIds.indexOf(processId)] ?? 0,
+          pid,
           mapWritten: formatLocalTime(Number(mapWrittenUnixMs)),
         });
         return words !== undefined && (
           <p class="notice missing" key={`${processId} ${kind}`}>
+            {task.pids.length > 1 && `Process ${pid}: `}
             {words.what}
             {words.fix === "" ? "." : (
               <>
