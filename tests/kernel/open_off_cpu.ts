@@ -21,5 +21,6 @@ export function openOffCpu(
   const program = Deno.readFileSync(`${repositoryRoot}/build/bpf/off_cpu.bpf.o`);
   const store = new TableStore(libbpf);
   const builder = new TableBuilder({ command: ["false"], store, logger: silentLogger });
-  return OffCpuSession.open(libbpf, program, { pids, minimumNs, tables: { store, builder }, configure });
+  const tables = { store, builder, logger: silentLogger, waitMs: 0 };
+  return OffCpuSession.open(libbpf, program, { pids, minimumNs, tables, configure });
 }

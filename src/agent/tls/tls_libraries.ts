@@ -138,7 +138,10 @@ export class TlsLibraries {
       ...{ path, places: atReturn, atReturn: true, ...one },
     });
     try {
-      return [first, await attachUprobes(this.#programs.enter, { path, places: enter, atReturn: false, ...one })];
+      return [
+        first,
+        await attachUprobes(this.#programs.enter, { path, places: enter, atReturn: false, ...one }),
+      ];
     } catch (error) {
       await first.close();
       throw error;
