@@ -1,4 +1,3 @@
-import { BpfError } from "../../../lib/bpf/error.ts";
 import type { BpfProgram } from "../../../lib/bpf/program.ts";
 import { attachUprobes, missingUprobeFilter, type UprobeLink } from "../../../lib/bpf/uprobe.ts";
 import type { Mapping } from "../../../lib/procfs/maps.ts";
@@ -31,9 +30,9 @@ interface User {
 
 interface Held {
   readonly places: Promise<TlsPlaces | string | undefined>;
-  /** Links of each process that has probes of its own. */
+  /** Who maps it, with the links of those that have probes of their own. */
   readonly users: Map<string, readonly UprobeLink[]>;
-  /** Probes in whatever process. */
+  /** Probes in whatever process, once there are some until nobody maps it. */
   shared: readonly UprobeLink[] | undefined;
 }
 
@@ -78,8 +77,7 @@ export class TlsLibraries {
       const reason = await this.#attach(held, places, user, mapping);
       return { path, reason, probed: reason === undefined, slow: places.slow };
     } catch (error) {
-      if (!(error instanceof BpfError)) throw error;
-      return { path, reason: `${path}: ${error.message}`, probed: false, slow: false };
+      return { path, reason: `${path}: ${(error as Error).message}`, probed: false, slow: false };
     }
   }
 
@@ -107,7 +105,7 @@ export class TlsLibraries {
     }
   }
 
-  /** Returns why it did not. @throws {BpfError} */
+  /** Returns why it did not, undefined when it did. @throws {BpfError} */
   async #attach(held: Held, places: TlsPlaces, user: User, mapping: Mapping): Promise<string | undefined> {
     if (held.shared !== undefined) return undefined;
     const alone = this.#canFilter && !user.forks && held.users.size <= mostAlone;
