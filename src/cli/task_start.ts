@@ -38,10 +38,13 @@ export async function startTask(backend: BackendClient, options: StartOptions): 
   } else {
     for (const { taskId, host } of started) printLine(`${taskId}: profiling on ${host} for ${options.for} s`);
   }
-  for (const { host, refused } of tasks) if (refused !== "") printNote(`${host} refused: ${refused}`);
+  const refusals = tasks.filter(({ refused }) => refused !== "").map(({ host, refused }) =>
+    `${host}: ${refused}`
+  );
   if (started.length === 0) {
-    throw new CommandError("No task started; the reason stands above", { exitCode: 1 });
+    throw new CommandError(`No task started: ${refusals.join("; ")}`, { exitCode: 1 });
   }
+  for (const refusal of refusals) printNote(refusal);
 }
 
 /** Ids of the processes with these pids, on the one host that has them. */

@@ -198,6 +198,10 @@ Deno.test("stakeout says in one line what the backend refuses", async () => {
       [["task", "show", "ffff"], /^error: There is no task ffff; see stakeout task list$/],
       [["task", "show", "f".repeat(32)], /^error: No such task/],
       [["task", "stop", "f".repeat(32)], /^error: No such task/],
+      [["task", "extend", "f".repeat(32), "--by", "1m"], /^error: No such task/],
+      [["task", "start", "--pid", "4711"], /^error: There is no process 4711; see /],
+      [["task", "start", "--service", "nothing"], /^error: No process of this service runs/],
+      [["task", "start", "--service", "x", "--token-file", `${home}/viewer`], /^error: .*viewer.*; .*editor/],
       [["task", "export", "f".repeat(32), "-o", `${home}/x.folded`], /^error: No such task/],
     ];
     for (const [args, error] of cases) {

@@ -109,9 +109,19 @@ const cases: Case[] = [
     error: /'1000' is invalid/,
   },
   {
-    args: ["record", "--pid", "1", "-o", "x.pb.gz", "--off-cpu"],
-    code: 3,
-    error: /^error: --off-cpu is not in this build yet; /,
+    args: ["record", "--pid", "1", "-o", "x.pb.gz", "--off-cpu", "--minimum", "11s"],
+    code: 2,
+    error: /'11s' is invalid: Write a number and ms or s, such as 1ms, from 0ms to 10s/,
+  },
+  {
+    args: ["task", "start", "--pid", "1", "--kind", "on_cpu,hot"],
+    code: 2,
+    error: /'on_cpu,hot' is invalid: Use on_cpu, off_cpu, network, each once/,
+  },
+  {
+    args: ["task", "extend", "3f2a"],
+    code: 2,
+    error: /^error: required option '--by <duration>' not specified/,
   },
   {
     args: ["record", "--pid", "1", "-o", "x.pb.gz", "--network"],

@@ -2,6 +2,7 @@ import { BpfError } from "../../../lib/bpf/error.ts";
 import { BpfIterator } from "../../../lib/bpf/iterator.ts";
 import type { Libbpf } from "../../../lib/bpf/libbpf.ts";
 import { attach, attachToProcess, type Link } from "../../../lib/bpf/link.ts";
+import { readStat } from "../../../lib/procfs/process.ts";
 import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { runProgram } from "../../../lib/bpf/test_run.ts";
@@ -103,7 +104,7 @@ export class OffCpuSession implements StackSession {
     try {
       await unwinder.start();
       session.#links = ["off_cpu_switch", "off_cpu_wakeup"].map((name) => attach(object.program(name)));
-      for (const pid of pids) await session.#seeWaiting(pid);
+      for (const [target, pid] of pids.entries()) await session.#seeWaiting(pid, target);
       return session;
     } catch (error) {
       await session.close();
@@ -153,11 +154,17 @@ export class OffCpuSession implements StackSession {
     this.#object.close();
   }
 
-  async #seeWaiting(pid: number): Promise<void> {
+  /** Takes the stacks of threads that wait already, and has the programs know the process by the host's number. */
+  async #seeWaiting(pid: number, target: number): Promise<void> {
     let link: Link | undefined;
     try {
       link = attachToProcess(this.#object.program("see_waiting"), pid);
       new BpfIterator(link).read();
+      const tgids = this.#object.variable("host_tgids");
+      const isKnown = new DataView(tgids.buffer, tgids.byteOffset).getUint32(4 * target, true) !== 0;
+      if (!isKnown && readStat(pid) !== undefined) {
+        throw new Error(`Cannot find process ${pid}: the kernel's task iterator does not list it`);
+      }
     } catch (error) {
       // A process that has ended has no thread that waits.
       if (!(error instanceof BpfError && error.errno === "ESRCH")) throw error;
