@@ -140,6 +140,17 @@ Deno.test("user stacks are whole soon after a library was opened", async () => {
   });
 });
 
+Deno.test("user stacks are whole soon after the process executed another program", async () => {
+  await using folder = await makeTestFolder("unwind");
+  const path = await compileUnwindTarget(folder.path, []);
+  await withoutLeaks(libbpf, async () => {
+    await using tables = new TestTables();
+    await using target = await startTarget("sh", "-c", `echo ready; sleep 2; exec ${path} libc`);
+    const compared = await compareWithPerf(target.pid, tables, { stacks: 2500, limitMs: 5000 });
+    assertAgreement(compared.slice(-20), 20);
+  });
+});
+
 Deno.test("nginx's user stacks are those of perf's own unwinder when it serves TLS", async () => {
   await using folder = await makeTestFolder("unwind");
   await Deno.chmod(folder.path, 0o777);
