@@ -124,6 +124,9 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
         await read("record.err"),
         /^wrote \/results\/record\.pb\.gz \(pprof\): \d+ samples taken/m,
       );
+      // Tables that come too late on a slow host are no matter; those that the kernel refuses are.
+      assert.match(await read("record.err"), /^stacks: \d/m);
+      assert.doesNotMatch(await read("record.err"), /Unwind tables of a process are missing/);
       const top = await readPprofTop(`${guest.results}/record.pb.gz`);
       assert.equal(top[0]!.name, "inner_a");
       const [hot, other] = ["inner_a", "inner_b"].map((name) => top.find((line) => line.name === name));

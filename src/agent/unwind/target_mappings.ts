@@ -13,6 +13,8 @@ import type { UnwindTables } from "./unwind_tables.ts";
 
 /** Without a sign of change the maps are read again after so many seconds: a library may have taken another's place. */
 const idleRefreshes = 5;
+/** Unknown addresses that no new mapping explains are looked into this seldom at last. */
+const maxPatience = 16;
 
 /** The executable mappings of one target, with what is known of their files, and their picture in the BPF maps. */
 export class TargetMappings {
@@ -29,6 +31,7 @@ export class TargetMappings {
   #execId = 0n;
   #misses = 0n;
   #skipped = 0;
+  #patience = 1;
   #closed = false;
   #refreshing: Promise<void> | undefined;
   #building: Promise<void> = Promise.resolve();
@@ -49,9 +52,10 @@ export class TargetMappings {
 
   /** Reads the maps again when a sample met an unknown address, the process executed another program, or some seconds have passed. */
   async refreshIfNeeded(): Promise<void> {
-    const isChanged = this.#set.misses !== this.#misses || this.#set.seenExecId !== this.#execId;
-    if (!isChanged && ++this.#skipped < idleRefreshes) return;
-    await this.refresh();
+    this.#skipped++;
+    const isOther = this.#set.seenExecId !== this.#execId;
+    const patience = this.#set.misses !== this.#misses ? this.#patience : idleRefreshes;
+    if (isOther || this.#skipped >= patience) await this.refresh();
   }
 
   /**
@@ -80,6 +84,7 @@ export class TargetMappings {
     this.#skipped = 0;
     const text = keepExecutable(await readMapsText(this.#pid));
     const isSame = text === this.#text && execId === this.#execId;
+    this.#patience = isSame ? Math.min(maxPatience, 2 * this.#patience) : 1;
     if (this.#closed || text === "" || isSame || readStat(this.#pid)?.startTicks !== this.#startTicks) return;
     this.#text = text;
     this.#execId = execId;
