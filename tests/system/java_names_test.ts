@@ -5,6 +5,7 @@ import { sharesBelow } from "../support/stack_shares.ts";
 import { runStakeout } from "../support/stakeout.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
+import { sleep } from "../support/wait.ts";
 
 const framePointers = "-XX:+PreserveFramePointer";
 
@@ -13,6 +14,14 @@ async function startJava(folder: string, seconds: number, ...flags: string[]): P
   await runCommand("javac", ["-d", folder, `${repositoryRoot}/tests/programs/Work.java`]);
   const compiler = ["-XX:CompileCommand=quiet", "-XX:CompileCommand=dontinline,Work*::*"];
   return await startScript("java", [...flags, ...compiler, "-cp", folder, "Work", String(seconds)], folder);
+}
+
+/** Has the JVM write its map once a second, as its user would do while it still compiles. */
+async function writeMaps(pid: number, times: number): Promise<void> {
+  for (let time = 0; time < times; time++) {
+    await runCommand("jcmd", [String(pid), "Compiler.perfmap"]);
+    await sleep(1000);
+  }
 }
 
 async function record(pid: number, seconds: number, output: string): Promise<string[]> {
@@ -27,9 +36,8 @@ testAsRoot(
   async () => {
     await using folder = await makeTestFolder("java");
     const output = `${folder.path}/java.folded`;
-    await using target = await startJava(folder.path, 6, framePointers);
-    await runCommand("jcmd", [String(target.pid), "Compiler.perfmap"]);
-    const notes = await record(target.pid, 4, output);
+    await using target = await startJava(folder.path, 8, framePointers);
+    const [notes] = await Promise.all([record(target.pid, 4, output), writeMaps(target.pid, 4)]);
     const counted = new Map(
       [...(await target.ended()).matchAll(/(\w+) (\d\.\d+)/g)].map((
         [, name, share],
@@ -50,7 +58,11 @@ testAsRoot(
     assert.match(folded, /^Interpreter;Work\.handleRequest;Work\.mixNumbers \d+$/m);
     assert.match(folded, /;Work\.sortNumbers;java\.util\.Arrays\.sort;java\.util\.TimSort\.sort;/);
     assert.doesNotMatch(folded, /JavaCalls|StubRoutines|I2C/);
-    assert.deepEqual(notes, []);
+    // What was compiled at the very end may have no name yet.
+    assert.ok(
+      notes.every((note) => note.startsWith("note: Some Java methods have no names")),
+      notes.join("\n"),
+    );
   },
 );
 
@@ -67,10 +79,7 @@ testAsRoot(
     ]);
     assert.match(await Deno.readTextFile(output), /^(.*;)?\[java jit\](;.*)? \d+$/m);
 
-    const [later] = await Promise.all([
-      record(target.pid, 4, output),
-      runCommand("jcmd", [String(target.pid), "Compiler.perfmap"]),
-    ]);
+    const [later] = await Promise.all([record(target.pid, 4, output), writeMaps(target.pid, 3)]);
     assert.ok(later.every((note) => !note.includes("Names of Java methods are missing")), later.join("\n"));
     assert.match(await Deno.readTextFile(output), /^(.*;)?Work\.mixNumbers \d+$/m);
   },
