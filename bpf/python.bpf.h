@@ -11,9 +11,10 @@
 #ifndef STAKEOUT_PYTHON_BPF_H
 #define STAKEOUT_PYTHON_BPF_H
 
-/* Set by the loader; while there are none, the verifier leaves all of this out. */
-const volatile __u32 python_count = 0;
-const volatile struct python_process_value pythons[MAX_TARGETS] = {};
+/* Set by the loader; while it is false, the verifier leaves all of this out. */
+const volatile bool reads_python = false;
+/* Filled in by user space once it has found them, the tgid last. */
+volatile struct python_process_value pythons[MAX_TARGETS];
 
 EMIT_RECORD(python_process_value);
 EMIT_RECORD(python_code_event);
@@ -115,7 +116,7 @@ struct {
   __type(value, __u32);
 } python_numbers SEC(".maps");
 
-static __always_inline const volatile struct python_process_value *python_at(__u32 index) {
+static __always_inline volatile struct python_process_value *python_at(__u32 index) {
   return &pythons[index & (MAX_TARGETS - 1)];
 }
 
@@ -137,8 +138,8 @@ static __always_inline __u64 code_word(const struct python_scratch *copy, __u32 
 }
 
 /* Reads what counts of a str: its beginning, or its end; -1 when it is none. */
-static __always_inline int read_text(const volatile struct python_process_value *process,
-                                     __u64 text, __u8 *to, __u32 room, bool keep_end, __u8 *width) {
+static __always_inline int read_text(volatile struct python_process_value *process, __u64 text,
+                                     __u8 *to, __u32 room, bool keep_end, __u8 *width) {
   struct {
     __u64 length;
     __u64 hash;
@@ -181,7 +182,7 @@ static __always_inline __u32 read_lines(__u64 table, __u8 *to) {
  * number finds the record in the ring. Two CPUs may both send it, under two numbers.
  */
 static __noinline __u32 send_code(__u64 identity) {
-  const volatile struct python_process_value *process;
+  volatile struct python_process_value *process;
   struct python_counters_value *count;
   struct python_code_event *event;
   struct python_scratch *copy;
@@ -225,7 +226,7 @@ static __noinline __u32 send_code(__u64 identity) {
 /* Number of the code object at an address, 0 when it could not be read or sent. Memory is used
  * again, so an object is known by its parts, not by its address alone. */
 static __always_inline __u32 number_code(struct python_scratch *copy, __u64 code) {
-  const volatile struct python_process_value *process = python_at(copy->walk.process);
+  volatile struct python_process_value *process = python_at(copy->walk.process);
   __u64 identity = mix(mix(hash_seed, copy->walk.tgid), code);
   __u32 *known;
 
@@ -242,7 +243,7 @@ static __always_inline __u32 number_code(struct python_scratch *copy, __u64 code
 
 /* One step along the chain of frames, leaf first. */
 static long take_python_frame(__u32 index, void *context) {
-  const volatile struct python_process_value *process;
+  volatile struct python_process_value *process;
   struct python_scratch *copy;
   struct python_walk *walk;
   struct stack_event *stack;
@@ -286,8 +287,7 @@ static long take_python_frame(__u32 index, void *context) {
 }
 
 /* The frame that a state runs, 0 when it runs none. */
-static __always_inline __u64 frame_of(const volatile struct python_process_value *process,
-                                      __u64 state) {
+static __always_inline __u64 frame_of(volatile struct python_process_value *process, __u64 state) {
   __u64 frame = read_user_word(state + process->thread_frame);
 
   return process->cframe_frame == NO_CFRAME ? frame : read_user_word(frame + process->cframe_frame);
@@ -295,7 +295,7 @@ static __always_inline __u64 frame_of(const volatile struct python_process_value
 
 /* A thread has a state in each interpreter that it ever ran; those of the others run nothing. */
 static long visit_python_state(__u32 index, void *context) {
-  const volatile struct python_process_value *process;
+  volatile struct python_process_value *process;
   struct python_search *search;
   struct python_scratch *copy;
   __u32 zero = 0;
@@ -323,8 +323,8 @@ static long visit_python_state(__u32 index, void *context) {
 
 /* Whether a state is still this thread's: freed memory keeps its bytes for a while, so it must be
  * in its interpreter's list as well. */
-static __always_inline bool is_state_of(const volatile struct python_process_value *process,
-                                        __u64 state, __u64 thread) {
+static __always_inline bool is_state_of(volatile struct python_process_value *process, __u64 state,
+                                        __u64 thread) {
   __u64 previous;
 
   if (read_user_word(state + process->thread_id) != thread)
@@ -343,7 +343,7 @@ static __always_inline bool is_state_of(const volatile struct python_process_val
  */
 static __always_inline __u64 find_python_frame(struct python_search *search, __u32 index,
                                                __u32 tid) {
-  const volatile struct python_process_value *process = python_at(index);
+  volatile struct python_process_value *process = python_at(index);
   struct python_thread *known, found = {};
   __u64 now = bpf_ktime_get_ns(), frame = 0;
 
@@ -370,14 +370,14 @@ static __always_inline __u64 find_python_frame(struct python_search *search, __u
  */
 static __always_inline __u64 add_python_frames(struct stack_event *stack,
                                                const struct thread_ids *ids, bool *truncated) {
-  const volatile struct python_process_value *process;
+  volatile struct python_process_value *process;
   struct python_counters_value *count;
   struct python_scratch *copy;
   struct python_walk *walk;
   __u32 zero = 0, index;
   __u64 frame;
 
-  if (!python_count)
+  if (!reads_python)
     return 0;
   index = ids->tgid == pythons[0].tgid ? 0 : 1;
   process = python_at(index);

@@ -17,7 +17,7 @@
 #define PYTHON_CODE_MASK 0x3fffffff
 
 /*
- * Where one process's interpreter is and how its objects are laid out: what the loader sets. All
+ * Where one process's interpreter is and how its objects are laid out: what user space finds. All
  * but the first three are offsets in bytes; the programs mask them, so that none reaches far.
  */
 struct python_process_value {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { enableStats, readProgramStats } from "../../lib/bpf/stats.ts";
 import { repositoryRoot, runCommand } from "../../scripts/command.ts";
-import { configurePython } from "../../src/agent/python/configure_python.ts";
+import { configurePython, setPythons } from "../../src/agent/python/configure_python.ts";
 import { findPythons } from "../../src/agent/python/find_pythons.ts";
 import { libbpf, sleep, startTarget } from "./harness.ts";
 import { withoutLeaks } from "./leak_check.ts";
@@ -51,7 +51,8 @@ Deno.test("on_cpu takes less than 50 us a sample when lists of threads and frame
       const { processes } = await findPythons([target.pid]);
       assert.equal(processes.length, 1);
       const disableStats = enableStats(libbpf);
-      const sampler = await Sampler.start([target.pid], 499, (object) => configurePython(object, processes));
+      const sampler = await Sampler.start([target.pid], 499, (object) => configurePython(object, true));
+      setPythons(sampler.object, processes);
       await sleep(500);
       await sampler.detach();
       const { runCount, runTimeNs } = readProgramStats(libbpf, sampler.object.program("on_cpu").fd);

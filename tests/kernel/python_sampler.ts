@@ -2,7 +2,7 @@ import { attachPerfEvent, type Link } from "../../lib/bpf/link.ts";
 import { onlineCpus, openCpuClockEvent } from "../../lib/sys/perf_event.ts";
 import { decodeSampleKey, layouts } from "../../src/gen/records.ts";
 import { StackReader } from "../../src/agent/profile/stack_reader.ts";
-import { configurePython } from "../../src/agent/python/configure_python.ts";
+import { configurePython, setPythons } from "../../src/agent/python/configure_python.ts";
 import { findPythons } from "../../src/agent/python/find_pythons.ts";
 import type { PythonFrame } from "../../src/agent/python/python_codes.ts";
 import { openBuilt, sleep } from "./harness.ts";
@@ -36,8 +36,9 @@ export async function samplePython(
     object.setRodata("targets", new Uint8Array(Uint32Array.of(pid, 0).buffer));
     object.setRodata("pid_namespace_inode", BigInt(Deno.statSync("/proc/self/ns/pid").ino!));
     object.setRodata("hash_seed", crypto.getRandomValues(new BigUint64Array(1))[0]!);
-    configurePython(object, processes);
+    configurePython(object, processes.length > 0);
     await object.load();
+    setPythons(object, processes);
     const reader = new StackReader(object);
     for (const cpu of onlineCpus()) {
       links.push(attachPerfEvent(object.program("on_cpu"), openCpuClockEvent(cpu, frequencyHz)));

@@ -110,7 +110,7 @@ Deno.test("on_cpu says so when a process runs a Python whose frames it does not 
   ignore: findPython("3.10") === "",
 }, () =>
   withoutLeaks(libbpf, async () => {
-    await using old = new PythonProgram([findPython("3.10"), "-c", "print(1, flush=True); input()"]);
+    await using old = new PythonProgram([findPython("3.10"), "-c", "print(1, flush=True)\nwhile True: pass"]);
     await old.readLine();
     const { stacks, missing } = await samplePython(old.pid, { milliseconds: 100, frequencyHz });
     assert.ok(stacks.every(({ frames }) => frames.length === 0));

@@ -2,6 +2,7 @@ import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
 import { Symbolizer } from "../../../lib/symbol/symbolizer.ts";
 import { openInOwnRoot } from "../../../lib/sys/open_in_root.ts";
 import type { HelperReport } from "../child/helper_process.ts";
+import { findPythons } from "../python/find_pythons.ts";
 import { debugFilePath } from "../debuginfod/debug_file_cache.ts";
 import { encodeMessage, MessageDecoder } from "../child/message_codec.ts";
 import { type Answer, packFrames, parseAddresses, readRequest, type Request } from "./protocol.ts";
@@ -19,6 +20,7 @@ export async function runNamingChild(): Promise<void> {
   const decoder = new MessageDecoder();
   let symbolizer = new Symbolizer();
   let named: SymbolizedFrame[][] = [];
+  let skip: ReadonlySet<string> = new Set();
   write({ type: "ready" });
   for await (const piece of Deno.stdin.readable) {
     for (const message of decoder.push(piece)) {
@@ -29,6 +31,12 @@ export async function runNamingChild(): Promise<void> {
       if (request.type === "fetched") symbolizer.retryDebugFiles(request.buildIds);
       if (request.type === "resolve") named = await resolve(symbolizer, request);
       if (request.type === "lines") named = addLines(symbolizer, named);
+      if (request.type === "capture") skip = new Set(request.skip);
+      if (request.type === "pythons") {
+        const found = await findPythons(request.pids, { skip, onModule: announce });
+        write({ type: "pythons", found });
+        continue;
+      }
       const asked = request.type === "resolve" || request.type === "lines";
       write(
         asked
@@ -47,10 +55,15 @@ async function capture(request: Request & { type: "capture" }): Promise<Symboliz
     openFetched: debugFolder === ""
       ? undefined
       : (buildId) => openInOwnRoot(debugFilePath(debugFolder, buildId)),
-    onModule: (key) => write({ type: "module", key }),
+    onModule: announce,
   });
   for (const process of processes) await symbolizer.capture(process);
   return symbolizer;
+}
+
+/** Says which file is read next. */
+function announce(key: string): void {
+  write({ type: "module", key });
 }
 
 async function resolve(

@@ -1,5 +1,7 @@
 import { type NameNote, nameNoteKinds } from "../../../lib/symbol/name_notes.ts";
 import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
+import type { FoundPythons } from "../python/find_pythons.ts";
+import { readFoundPythons } from "../python/python_answer.ts";
 import type { HelperReport } from "../child/helper_process.ts";
 
 /** Frame kinds in the order of their numbers in `Answer`. */
@@ -33,15 +35,18 @@ export type Request =
   /** `skip` holds what a child died of; `debugFolder` fetched debug files by build ID, "" when none are fetched. */
   | { type: "capture"; processes: CapturedProcess[]; skip: string[]; debugFolder: string }
   | { type: "refresh" }
+  /** Asks which of these processes run a Python whose frames can be read. */
+  | { type: "pythons"; pids: number[] }
   /** Asks for the frames of the last "resolve" once more, with lines and inlined functions. */
   | { type: "lines" }
   /** Debug files that are in the folder now. */
   | { type: "fetched"; buildIds: string[] }
   | { type: "resolve"; stacks: { pid: number; kind: "user" | "kernel"; addresses: string }[] };
 
-/** What the naming child says: one "done" or "resolved" a request. */
+/** What the naming child says: one "done", "pythons" or "resolved" a request. */
 export type Answer =
   | { type: "done" }
+  | { type: "pythons"; found: FoundPythons }
   | {
     type: "resolved";
     strings: string[];
@@ -73,6 +78,9 @@ export function readRequest(message: unknown): Request | undefined {
   if (!isObject(message)) return undefined;
   const { type, processes, skip, debugFolder, buildIds, stacks } = message;
   if (type === "refresh" || type === "lines") return { type };
+  if (type === "pythons" && Array.isArray(message.pids) && message.pids.every(Number.isInteger)) {
+    return { type, pids: message.pids };
+  }
   if (type === "fetched" && isTexts(buildIds)) return { type, buildIds };
   if (type === "capture" && Array.isArray(processes) && isTexts(skip) && typeof debugFolder === "string") {
     return processes.every(isProcess) ? { type, processes, skip, debugFolder } : undefined;
@@ -88,6 +96,10 @@ export function readAnswer(message: unknown): Answer | HelperReport | undefined 
   if (!isObject(message)) return undefined;
   const { type, key, strings, stacks, addresses, wanted, notes } = message;
   if (type === "ready" || type === "done") return { type };
+  if (type === "pythons") {
+    const found = readFoundPythons(message.found);
+    return found && { type, found };
+  }
   if (type === "module" && typeof key === "string") return { type, key };
   if (
     type !== "resolved" || !isTexts(strings) || !isTexts(addresses) || !isTexts(wanted) ||

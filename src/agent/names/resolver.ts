@@ -3,6 +3,7 @@ import { keepExecutable, readMapsText } from "../../../lib/procfs/maps.ts";
 import { readStat } from "../../../lib/procfs/process.ts";
 import type { NameNote } from "../../../lib/symbol/name_notes.ts";
 import type { SymbolizedFrame } from "../../../lib/symbol/symbolized_frame.ts";
+import type { FoundPythons } from "../python/find_pythons.ts";
 import { BadModules } from "../child/bad_modules.ts";
 import { type HelperLimits, HelperProcess } from "../child/helper_process.ts";
 import {
@@ -145,6 +146,12 @@ export class NameResolver {
       });
     }
     return named;
+  }
+
+  /** Which of the targets run a Python whose frames can be read; none when the child cannot tell. */
+  async findPythons(pids: readonly number[]): Promise<FoundPythons> {
+    const answer = await this.#enqueue(() => this.#ask({ type: "pythons", pids: [...pids] }));
+    return answer?.type === "pythons" ? answer.found : { processes: [], notes: [] };
   }
 
   /** Lets the child look for new mappings and JIT code; once a second is right. Does nothing while one is under way. */

@@ -9,8 +9,7 @@ import { runProgram } from "../../../lib/bpf/test_run.ts";
 import { bootNs } from "../../../lib/sys/kernel_clock.ts";
 import { layouts } from "../../gen/records.ts";
 import type { WaitState } from "../../gen/stakeout/v1/profile_pb.ts";
-import { configurePython } from "../python/configure_python.ts";
-import { findPythons } from "../python/find_pythons.ts";
+import { type PythonFinder, PythonTargets } from "../python/python_targets.ts";
 import type { UnwindTables } from "../unwind/unwind_tables.ts";
 import { UserUnwinder } from "../unwind/user_unwinder.ts";
 import { setTargets } from "./set_targets.ts";
@@ -45,6 +44,7 @@ export interface OffCpuOptions {
   /** Waits below it are only counted. */
   readonly minimumNs: number;
   readonly tables: UnwindTables;
+  readonly findPythons: PythonFinder;
   /** Changes the object before it is loaded. */
   readonly configure?: (object: BpfObject) => void;
 }
@@ -57,7 +57,7 @@ export class OffCpuSession implements StackSession {
   readonly #counters: BpfMap;
   readonly #stacks: StackReader;
   readonly #unwinder: UserUnwinder;
-  readonly #pythonNotes: readonly string[];
+  readonly #pythons: PythonTargets;
   readonly #minimumNs: number;
   readonly #totals = new Map<string, WaitTotals>();
   readonly #latin1 = new TextDecoder("latin1");
@@ -65,11 +65,11 @@ export class OffCpuSession implements StackSession {
 
   private constructor(
     object: BpfObject,
-    parts: { unwinder: UserUnwinder; pythonNotes: readonly string[]; minimumNs: number },
+    parts: { unwinder: UserUnwinder; pythons: PythonTargets; minimumNs: number },
   ) {
     this.#object = object;
     this.#unwinder = parts.unwinder;
-    this.#pythonNotes = parts.pythonNotes;
+    this.#pythons = parts.pythons;
     this.#samples = object.map("samples");
     this.#threads = object.map("threads");
     this.#counters = object.map("counters");
@@ -88,10 +88,10 @@ export class OffCpuSession implements StackSession {
   ): Promise<OffCpuSession> {
     const { pids, minimumNs } = options;
     const object = openObject(libbpf, program, { name: "off_cpu", layouts });
-    const pythons = await findPythons(pids);
+    let pythons: PythonTargets;
     try {
       setTargets(object, pids);
-      configurePython(object, pythons.processes);
+      pythons = await PythonTargets.prepare(object, pids);
       object.setRodata("minimum_ns", minimumNs);
       options.configure?.(object);
       await object.load();
@@ -100,9 +100,10 @@ export class OffCpuSession implements StackSession {
       throw error;
     }
     const unwinder = new UserUnwinder(object, pids, options.tables);
-    const session = new OffCpuSession(object, { unwinder, pythonNotes: pythons.notes, minimumNs });
+    const session = new OffCpuSession(object, { unwinder, pythons, minimumNs });
     try {
       await unwinder.start();
+      await pythons.find(options.findPythons);
       session.#links = ["off_cpu_switch", "off_cpu_wakeup"].map((name) => attach(object.program(name)));
       for (const [target, pid] of pids.entries()) await session.#seeWaiting(pid, target);
       return session;
@@ -143,7 +144,7 @@ export class OffCpuSession implements StackSession {
 
   explainMissing(): string[] {
     const loss = this.#stacks.explainPythonLoss();
-    return loss === "" ? [...this.#pythonNotes] : [...this.#pythonNotes, loss];
+    return loss === "" ? [...this.#pythons.notes] : [...this.#pythons.notes, loss];
   }
 
   /** Detaches and frees everything. */

@@ -4,8 +4,7 @@ import type { BpfMap } from "../../../lib/bpf/map.ts";
 import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { layouts } from "../../gen/records.ts";
-import { configurePython } from "../python/configure_python.ts";
-import { findPythons } from "../python/find_pythons.ts";
+import { type PythonFinder, PythonTargets } from "../python/python_targets.ts";
 import type { UnwindTables } from "../unwind/unwind_tables.ts";
 import { UserUnwinder } from "../unwind/user_unwinder.ts";
 import { setTargets } from "./set_targets.ts";
@@ -23,14 +22,14 @@ export class OnCpuSession implements StackSession {
   readonly #counters: BpfMap;
   readonly #stacks: StackReader;
   readonly #unwinder: UserUnwinder;
-  readonly #pythonNotes: readonly string[];
+  readonly #pythons: PythonTargets;
   readonly #counts = new Map<string, number>();
   readonly #latin1 = new TextDecoder("latin1");
   #links: Link[] = [];
 
-  private constructor(object: BpfObject, unwinder: UserUnwinder, pythonNotes: readonly string[]) {
+  private constructor(object: BpfObject, unwinder: UserUnwinder, pythons: PythonTargets) {
     this.#object = object;
-    this.#pythonNotes = pythonNotes;
+    this.#pythons = pythons;
     this.#unwinder = unwinder;
     this.#samples = object.map("samples");
     this.#counters = object.map("counters");
@@ -44,17 +43,17 @@ export class OnCpuSession implements StackSession {
   static async open(
     libbpf: Libbpf,
     program: Uint8Array<ArrayBuffer>,
-    options: { pids: readonly number[]; frequencyHz: number; tables: UnwindTables },
+    options: { pids: readonly number[]; frequencyHz: number; tables: UnwindTables; findPythons: PythonFinder },
   ): Promise<OnCpuSession> {
     const object = openObject(libbpf, program, { name: "on_cpu", layouts });
     try {
       setTargets(object, options.pids);
-      const pythons = await findPythons(options.pids);
-      configurePython(object, pythons.processes);
+      const pythons = await PythonTargets.prepare(object, options.pids);
       await object.load();
       const unwinder = new UserUnwinder(object, options.pids, options.tables);
       await unwinder.start();
-      const session = new OnCpuSession(object, unwinder, pythons.notes);
+      const session = new OnCpuSession(object, unwinder, pythons);
+      await pythons.find(options.findPythons);
       await session.#attach(options.frequencyHz);
       return session;
     } catch (error) {
@@ -123,7 +122,7 @@ export class OnCpuSession implements StackSession {
 
   explainMissing(): string[] {
     const loss = this.#stacks.explainPythonLoss();
-    return loss === "" ? [...this.#pythonNotes] : [...this.#pythonNotes, loss];
+    return loss === "" ? [...this.#pythons.notes] : [...this.#pythons.notes, loss];
   }
 
   /** Detaches and frees everything. */

@@ -1,5 +1,6 @@
 import { StackEnd } from "../../gen/stakeout/v1/profile_pb.ts";
 import type { NamedFrame, NameResolver } from "../names/resolver.ts";
+import type { FoundPythons } from "../python/find_pythons.ts";
 import { mergeFrames } from "../python/merge_frames.ts";
 import type { ChunkBuilder } from "./chunk_builder.ts";
 import type { StackFrames } from "./stack_reader.ts";
@@ -38,6 +39,11 @@ export class StackNamer {
   /** Has the child look again at what the targets have mapped. */
   refresh(): void {
     void this.#naming.then((naming) => naming.refresh(), () => {});
+  }
+
+  /** Has the child look for Pythons. Rejects when there is no child. */
+  async findPythons(pids: readonly number[]): Promise<FoundPythons> {
+    return await (await this.#naming).findPythons(pids);
   }
 
   async close(): Promise<void> {

@@ -6,6 +6,7 @@ import { type LossCounts, noLoss } from "../../model/profile.ts";
 import type { Process } from "../../model/process.ts";
 import type { Task } from "../../model/task.ts";
 import type { NamedFrame, NameResolver } from "../names/resolver.ts";
+import type { PythonFinder } from "../python/python_targets.ts";
 import { sleepUntil } from "../sleep_until.ts";
 import { ChunkBuilder, type ChunkWeights } from "./chunk_builder.ts";
 import type { ChunkSink, ProfileOutcome, ProfileProgress, Profiler, RunControl } from "./profiler.ts";
@@ -27,7 +28,7 @@ const chunkSeconds = 5;
 export interface StackProfilerOptions {
   readonly kind: ProfileKind;
   /** Loads and attaches the BPF programs for these targets; the profiler closes the session. */
-  openSession(pids: number[], task: Task): Promise<StackSession>;
+  openSession(pids: number[], task: Task, findPythons: PythonFinder): Promise<StackSession>;
   /** Takes away the frames of a stack, leaf first, that say nothing; all stay when not given. */
   trimStack?(frames: NamedFrame[]): NamedFrame[];
   /** Starts the naming child for these targets; the profiler ends it. */
@@ -71,16 +72,18 @@ export class StackProfiler implements Profiler {
 
   async run(task: Task, sink: ChunkSink, control: RunControl): Promise<ProfileOutcome> {
     const pids = task.processes.map((process) => process.pid);
+    const namer = new StackNamer(this.#options.startNaming(pids), this.#options.trimStack);
     let session: StackSession;
     try {
-      session = await this.#options.openSession(pids, task);
+      session = await this.#options.openSession(pids, task, (pythons) => namer.findPythons(pythons));
     } catch (error) {
+      await namer.close();
       return {
         ...{ state: "failed", message: (error as Error).message, loss: noLoss },
         endedAtBootNs: this.#options.clock.bootNs(),
       };
     }
-    const run = new StackRun(task, session, sink, this.#options);
+    const run = new StackRun(task, { session, namer }, sink, this.#options);
     try {
       return await run.untilEnd(control);
     } finally {
@@ -108,14 +111,19 @@ class StackRun {
   #stored = 0;
   #emitting: Promise<void> = Promise.resolve();
 
-  constructor(task: Task, session: StackSession, sink: ChunkSink, options: StackProfilerOptions) {
+  constructor(
+    task: Task,
+    { session, namer }: { session: StackSession; namer: StackNamer },
+    sink: ChunkSink,
+    options: StackProfilerOptions,
+  ) {
     this.#task = task;
     this.#session = session;
     this.#sink = sink;
     this.#options = options;
     this.#builder = new ChunkBuilder(task.id, options.kind);
     for (const process of task.processes) this.#processes.set(process.pid, process);
-    this.#namer = new StackNamer(options.startNaming([...this.#processes.keys()]), options.trimStack);
+    this.#namer = namer;
   }
 
   async untilEnd(control: RunControl): Promise<ProfileOutcome> {

@@ -3,8 +3,7 @@ import { keepExecutable, type Mapping, parseMaps, readMapsText } from "../../../
 import { findInterpreter, type PythonInterpreter } from "../../../lib/python/interpreter.ts";
 import type { PythonLayout } from "../../../lib/python/layout.ts";
 import { isMappedBuild, listBiases } from "../../../lib/symbol/mapped_build.ts";
-import { type ExpectedFile, openExecutable, openInRoot, openMapFile } from "../../../lib/sys/open_in_root.ts";
-import type { OpenedFile } from "../../../lib/sys/opened_file.ts";
+import { moduleKey, openMapped } from "../../../lib/symbol/module_cache.ts";
 
 /** A process that runs a CPython whose frames can be read. Addresses are of the process. */
 export interface PythonProcess {
@@ -21,47 +20,65 @@ export interface FoundPythons {
   readonly notes: readonly string[];
 }
 
-/** Files with Python in their name that are looked into; one is the rule. */
+/** How to look. */
+export interface PythonSearch {
+  /** Keys of files that are not to be touched. */
+  readonly skip?: ReadonlySet<string>;
+  /** Called with a file's key before it is read, with "" after. */
+  readonly onModule?: (key: string) => void;
+}
+
+/** Files with Python in their name that are looked into; one or two are the rule. */
 const maxFiles = 4;
 const pythonFile = /^(?:lib)?(python|pypy)(\d(?:\.\d+)?)?[^/]*$/;
 const supported = "those of CPython 3.11 to 3.13 are";
 
-/** Looks for a Python in each process: in its executable, and in files whose names say so. */
-export async function findPythons(pids: readonly number[]): Promise<FoundPythons> {
+/** Whether a process executes a file with Python in its name, its executable or a library. Reads no file of the process. */
+export async function mayRunPython(pid: number): Promise<boolean> {
+  return (await listPythonFiles(pid)).length > 0;
+}
+
+/** Looks for a Python in each process that may run one. Reads files of hostile processes: for the naming child. */
+export async function findPythons(
+  pids: readonly number[],
+  search: PythonSearch = {},
+): Promise<FoundPythons> {
   const processes: PythonProcess[] = [];
   const notes: string[] = [];
   for (const pid of pids) {
-    const found = await findPython(pid);
+    const found = await findPython(pid, search);
     if (typeof found === "string") notes.push(found);
     else if (found !== undefined) processes.push(found);
   }
   return { processes, notes };
 }
 
-async function findPython(pid: number): Promise<PythonProcess | string | undefined> {
+async function listPythonFiles(pid: number): Promise<Mapping[]> {
   const mappings = parseMaps(keepExecutable(await readMapsText(pid)));
-  const named = mappings.filter(({ path, inode }) => inode !== 0 && pythonFile.test(fileName(path)));
+  return mappings.filter(({ path, inode }) => inode !== 0 && pythonFile.test(fileName(path)))
+    .slice(0, maxFiles);
+}
+
+async function findPython(
+  pid: number,
+  { skip, onModule }: PythonSearch,
+): Promise<PythonProcess | string | undefined> {
   let note: string | undefined;
-  for (const mapping of named.slice(0, maxFiles)) {
-    const found = await readMapped(pid, mapping, openMapping(pid, mapping));
+  for (const mapping of await listPythonFiles(pid)) {
+    const key = moduleKey(mapping);
+    if (skip?.has(key)) continue;
+    onModule?.(key);
+    const found = await readMapped(pid, mapping);
+    onModule?.("");
     if (typeof found === "object") return found;
     note = found ?? note ?? unsupported(pid, describe(mapping.path));
   }
-  if (named.length > 0) return note;
-  // An executable of any name may have one linked in.
-  const file = openExecutable(pid);
-  const own = file && mappings.find(({ inode }) => inode === file.inode);
-  if (own !== undefined) return await readMapped(pid, own, file);
-  file?.close();
-  return undefined;
+  return note;
 }
 
-/** The interpreter in a mapped file, or why it is not read; undefined when there is none. Closes the file. */
-async function readMapped(
-  pid: number,
-  mapping: Mapping,
-  file: OpenedFile | undefined,
-): Promise<PythonProcess | string | undefined> {
+/** The interpreter in a mapped file, or why it is not read; undefined when there is none. */
+async function readMapped(pid: number, mapping: Mapping): Promise<PythonProcess | string | undefined> {
+  const file = openMapped(pid, mapping);
   if (file === undefined) return undefined;
   try {
     const elf = parseElf(file);
@@ -69,17 +86,15 @@ async function readMapped(
     const interpreter = await findInterpreter(file, elf);
     const [bias] = listBiases(mapping, elf);
     if (interpreter === undefined || bias === undefined) return undefined;
-    return toProcess(pid, mapping, interpreter, bias);
+    return toProcess({ pid, mapping, bias }, interpreter);
   } finally {
     file.close();
   }
 }
 
 function toProcess(
-  pid: number,
-  mapping: Mapping,
+  { pid, mapping, bias }: { pid: number; mapping: Mapping; bias: number },
   { version, layout, runtimeAddress, codeTypeAddress }: PythonInterpreter,
-  bias: number,
 ): PythonProcess | string {
   if (layout === undefined) {
     const described = version === "before 3.11" ? describe(mapping.path) : `Python ${version}`;
@@ -96,12 +111,6 @@ function describe(path: string): string {
 
 function unsupported(pid: number, described: string): string {
   return `Frames of ${described} in process ${pid} are not read; ${supported}`;
-}
-
-function openMapping(pid: number, mapping: Mapping): OpenedFile | undefined {
-  const expected: ExpectedFile = mapping;
-  return (mapping.deleted ? undefined : openInRoot(pid, mapping.path, expected)) ??
-    openExecutable(pid, expected) ?? openMapFile(pid, mapping.start, mapping.end, expected);
 }
 
 function fileName(path: string): string {
