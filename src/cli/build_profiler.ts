@@ -68,13 +68,23 @@ export function buildProfilers(parts: {
     ...surroundings,
     kind: WireKind.ON_CPU,
     openSession: (pids, { frequencyHz }, findPythons) =>
-      OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), { pids, frequencyHz, tables, findPythons }),
+      OnCpuSession.open(libbpf, readBuiltFile("bpf/on_cpu.bpf.o"), {
+        pids,
+        frequencyHz,
+        tables,
+        findPythons,
+      }),
   });
   const offCpu = new StackProfiler({
     ...surroundings,
     kind: WireKind.OFF_CPU,
     openSession: (pids, { offCpuMinimumNs: minimumNs }, findPythons) =>
-      OffCpuSession.open(libbpf, readBuiltFile("bpf/off_cpu.bpf.o"), { pids, minimumNs, tables, findPythons }),
+      OffCpuSession.open(libbpf, readBuiltFile("bpf/off_cpu.bpf.o"), {
+        pids,
+        minimumNs,
+        tables,
+        findPythons,
+      }),
     trimStack: trimSwitchFrames,
   });
   return new Map([["on_cpu", onCpu], ["off_cpu", offCpu]]);

@@ -1,6 +1,7 @@
 import type { BpfObject } from "../../lib/bpf/object.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
+import { findPythons } from "../../src/agent/python/find_pythons.ts";
 import { OffCpuSession } from "../../src/agent/profile/off_cpu_session.ts";
 import { TableBuilder } from "../../src/agent/unwind/table_builder.ts";
 import { TableStore } from "../../src/agent/unwind/table_store.ts";
@@ -22,5 +23,5 @@ export function openOffCpu(
   const store = new TableStore(libbpf);
   const builder = new TableBuilder({ command: ["false"], store, logger: silentLogger });
   const tables = { store, builder, logger: silentLogger, waitMs: 0 };
-  return OffCpuSession.open(libbpf, program, { pids, minimumNs, tables, configure });
+  return OffCpuSession.open(libbpf, program, { pids, minimumNs, tables, findPythons, configure });
 }

@@ -34,9 +34,13 @@ rules: [{ metric: process_cpu, threshold: 50%, period: 60s, count: 2 }]
 start: [on_cpu]
 `;
 
+/** What a program needs that exports its symbols, as Python does. */
+const sharedFiles = ["/lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/libc.so.6"];
+
 async function runOnSecondKernel(folder: string): Promise<GuestRun> {
   await compileTarget("burn", `${folder}/burn`, ["-static"]);
   await compileTarget("lock_fight", `${folder}/shop`, ["-static"]);
+  await compileTarget("python_hostile", `${folder}/python_hostile`, ["-no-pie", "-rdynamic"]);
   await Deno.writeTextFile(`${folder}/policies.yaml`, policies);
   return await runGuest({
     "/init": new URL("guest_init.sh", import.meta.url).pathname,
@@ -44,6 +48,8 @@ async function runOnSecondKernel(folder: string): Promise<GuestRun> {
     "/bin/burn": `${folder}/burn`,
     "/bin/calm": `${folder}/burn`,
     "/bin/shop": `${folder}/shop`,
+    "/bin/python_hostile": `${folder}/python_hostile`,
+    ...Object.fromEntries(sharedFiles.map((path) => [path, path])),
     "/policies.yaml": `${folder}/policies.yaml`,
   }, folder);
 }
@@ -141,6 +147,13 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
         assert.ok(sumMatching(folded, pattern) > 0, folded);
       }
       assert.doesNotMatch(folded, /__schedule|__traceiter|0xffff/);
+    }),
+
+    await t.step("record writes Python's frames", async () => {
+      await assertEndedWell("record_python");
+      const folded = await read("python.folded");
+      // Emulated, the child that finds the interpreter starts in about ten seconds; sampling does not wait for so long.
+      assert.ok(sumMatching(folded, /(^|;)good[; ]/) > 0, folded);
     }),
 
     await t.step("the kernel has nothing to complain of and powers off", async () => {

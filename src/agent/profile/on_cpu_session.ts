@@ -43,7 +43,12 @@ export class OnCpuSession implements StackSession {
   static async open(
     libbpf: Libbpf,
     program: Uint8Array<ArrayBuffer>,
-    options: { pids: readonly number[]; frequencyHz: number; tables: UnwindTables; findPythons: PythonFinder },
+    options: {
+      pids: readonly number[];
+      frequencyHz: number;
+      tables: UnwindTables;
+      findPythons: PythonFinder;
+    },
   ): Promise<OnCpuSession> {
     const object = openObject(libbpf, program, { name: "on_cpu", layouts });
     try {
