@@ -90,6 +90,11 @@ export class Agent {
     this.#parts.tasks.stop(id);
   }
 
+  /** Why no task of this kind can start here, whatever else runs; undefined when it can. */
+  reasonAgainst(kind: ProfileKind): string | undefined {
+    return this.#parts.trigger.reasonAgainst(kind);
+  }
+
   /** Starts a task that somebody asks for; the answer tells which, or why not. A refusal is recorded as well. */
   startTask(request: Omit<ManualStart, "processes"> & { processIds: readonly string[] }): CommandAnswer {
     const { pipeline, trigger, tasks, budget, onStarts, clock } = this.#parts;

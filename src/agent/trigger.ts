@@ -126,6 +126,11 @@ export class Trigger {
     return this.#running.size;
   }
 
+  /** Why this host cannot take a kind of profile; undefined when it can. */
+  reasonAgainst(kind: ProfileKind): string | undefined {
+    return this.#unsupported.get(kind);
+  }
+
   /** Decides on one second. Trips that come first in the list get the free slots. */
   judge(tick: TriggerTick): TriggerOutcome {
     const starts: TaskPlan[] = [];

@@ -4,6 +4,7 @@ import { describeFetchError } from "../agent/transport.ts";
 import { PolicyService } from "../gen/stakeout/v1/policy_service_pb.ts";
 import { QueryService } from "../gen/stakeout/v1/query_service_pb.ts";
 import { TaskService } from "../gen/stakeout/v1/task_service_pb.ts";
+import { isOapUrl } from "../model/backend_url.ts";
 import type { Config } from "../model/config.ts";
 import { CommandError } from "./command_error.ts";
 import { describeFileError } from "./describe_file_error.ts";
@@ -28,6 +29,11 @@ export interface BackendClient {
  */
 export async function openBackend(config: Config): Promise<BackendClient> {
   const url = await findBackendUrl(config);
+  if (isOapUrl(url)) {
+    throw new CommandError(`${url} is an OAP, which only agents report to; give --backend a Stakeout backend`, {
+      exitCode: 2,
+    });
+  }
   const token = await readToken(config);
   const ca = config.tls.caFile === "" ? undefined : await readSecret(config.tls.caFile, "--tls-ca");
   const translate: Interceptor = (next) => async (request) => {
@@ -160,6 +166,13 @@ export async function readToken({ backend, stateFolder }: Config): Promise<strin
   if (backend.token !== "") return checkToken(backend.token, "The given token");
   const path = backend.tokenFile || `${stateFolder}/token`;
   return checkToken((await readSecret(path, "--token-file")).trim(), path);
+}
+
+/** The token for an OAP, `""` when none is given: it may ask for none, and the local backend's is not for it. */
+export async function readOapToken({ backend }: Config): Promise<string> {
+  if (backend.token !== "") return checkToken(backend.token, "The given token");
+  if (backend.tokenFile === "") return "";
+  return checkToken((await readSecret(backend.tokenFile, "--token-file")).trim(), backend.tokenFile);
 }
 
 /** A token goes into a header, so it must be visible ASCII. */

@@ -14,7 +14,7 @@ import type { Config } from "../model/config.ts";
 import { buildAgent, type BuiltAgent } from "./build_agent.ts";
 import { CommandError } from "./command_error.ts";
 import { hostProblems } from "./host_problems.ts";
-import { type BackendChoice, openLink } from "./open_link.ts";
+import { type BackendChoice, openLink, queueName } from "./open_link.ts";
 import { openStateFolder } from "./state_folder.ts";
 
 /** An agent that reports to a backend. */
@@ -36,14 +36,14 @@ export interface ReportingAgentOptions extends BackendChoice {
 export async function runReportingAgent(options: ReportingAgentOptions): Promise<void> {
   const { config, logger, signal, ownPids } = options;
   const state = await openState(config, logger);
-  const spool = await Spool.open(state.queueFolder("queue"), {
+  const spool = await Spool.open(state.queueFolder(queueName(options)), {
     capBytes: config.spoolBytes,
     logger,
   });
   let link: BackendLink | undefined;
   let built: BuiltAgent | undefined;
   try {
-    link = openLink(options, { config, state, logger });
+    link = await openLink(options, { config, state, logger });
     const reporter = new Reporter({ wire: link.wire, spool, logger });
     const journal = new TaskJournal(state);
     const problems = hostProblems();

@@ -1,6 +1,9 @@
 import { createLogger } from "../../lib/log.ts";
-import { findBackendUrl, readToken } from "./backend_client.ts";
+import { isOapUrl } from "../model/backend_url.ts";
+import type { Config } from "../model/config.ts";
+import { findBackendUrl, readOapToken, readToken } from "./backend_client.ts";
 import type { Lifeline } from "./lifeline.ts";
+import type { BackendChoice } from "./open_link.ts";
 import type { AgentOptions } from "./options.ts";
 import { printLine } from "./output.ts";
 import { agentReload, onHangup } from "./reload.ts";
@@ -11,9 +14,7 @@ import { onEndSignal } from "./until_signal.ts";
 export async function runAgent(options: AgentOptions): Promise<number> {
   const { config, lifeline } = options;
   const logger = createLogger({ format: config.logFormat, level: config.logLevel });
-  const backend = lifeline === undefined
-    ? { url: await findBackendUrl(config), token: await readToken(config) }
-    : await lifeline.backend;
+  const backend = lifeline === undefined ? await findBackend(config) : await lifeline.backend;
   if (backend === undefined) return 0;
   const abort = new AbortController();
   using stack = new DisposableStack();
@@ -30,6 +31,11 @@ export async function runAgent(options: AgentOptions): Promise<number> {
     },
   });
   return 0;
+}
+
+async function findBackend(config: Config): Promise<BackendChoice> {
+  const url = await findBackendUrl(config);
+  return { url, token: isOapUrl(url) ? await readOapToken(config) : await readToken(config) };
 }
 
 /** With a lifeline the server is another child of who holds it. */

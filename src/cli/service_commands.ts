@@ -30,11 +30,14 @@ Examples:
 
   addProfilingOptions(addBackendOptions(program.command("agent")))
     .description("watch this host and report to a backend")
+    .addOption(new Option("--tls-cert <file>", "certificate to show an OAP, PEM").env("STAKEOUT_TLS_CERT"))
+    .addOption(new Option("--tls-key <file>", "its private key, PEM").env("STAKEOUT_TLS_KEY"))
     .addOption(new Option("--lifeline").hideHelp())
     .addHelpText(
       "after",
       `
 Examples:
+  sudo stakeout agent --backend skywalking://oap:11800      SkyWalking's OAP; skywalkings:// with TLS
   sudo stakeout agent --backend https://stakeout.example:7471 --token-file /etc/stakeout/token
   sudo stakeout agent --config /etc/stakeout/stakeout.yaml`,
     )

@@ -1,0 +1,159 @@
+import { type Client, createClient } from "@connectrpc/connect";
+import { type Clock, systemClock } from "../../../lib/clock.ts";
+import type { Logger } from "../../../lib/log.ts";
+import { EBPFProfilingService } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
+import type { ProfileKind } from "../../model/policy.ts";
+import type { Process } from "../../model/process.ts";
+import { sleep } from "../backoff.ts";
+import { commandsNamed } from "./command.ts";
+import type { OapHealth } from "./oap_health.ts";
+import { type AskedTask, readAskedTask } from "./task_command.ts";
+import type { OapTransport } from "./transport.ts";
+
+const lookMs = 1_000;
+const usualPollMs = 10_000;
+const deadlineMs = 10_000;
+/** As many as one profile takes in. */
+const processesAtOnce = 2;
+const mostWaiting = 100;
+const mostSeen = 10_000;
+const tryAgainMs = 5_000;
+
+export interface AskedTasksOptions {
+  readonly oap: OapTransport;
+  readonly agentId: string;
+  readonly health: OapHealth;
+  readonly logger: Logger;
+  /** Between two questions; 10 s when absent. */
+  readonly pollMs?: number;
+  readonly clock?: Clock;
+  /** Why no profile of a kind can be taken here; undefined when it can. */
+  readonly reasonAgainst: (kind: ProfileKind) => string | undefined;
+  /** The processes that run here of these ids of the OAP. */
+  readonly processesOf: (oapIds: readonly string[]) => { process: Process; oapId: string }[];
+  /** Starts a profile, or tells why it cannot: it is tried again until its time is over. */
+  readonly start: (
+    asked: AskedTask,
+    processes: readonly { process: Process; oapId: string }[],
+    durationSeconds: number,
+  ) => Promise<string | undefined>;
+}
+
+/** Processes of one task that wait for its time or for room. */
+interface Waiting {
+  readonly asked: AskedTask;
+  readonly oapIds: readonly string[];
+  readonly tryAtUnixMs: number;
+}
+
+/**
+ * Asks an OAP every 10 s for the profiles that its users want, and starts each at its time. Where as many run as may,
+ * it waits for one to end and is shorter by that; what could not begin before its end is told in the log.
+ */
+export class AskedTasks {
+  readonly #options: AskedTasksOptions;
+  readonly #pollMs: number;
+  readonly #client: Client<typeof EBPFProfilingService>;
+  readonly #clock: Clock;
+  readonly #seen = new Set<string>();
+  #waiting: Waiting[] = [];
+  #latestUpdateMs = 0;
+
+  constructor(options: AskedTasksOptions) {
+    this.#options = options;
+    this.#pollMs = options.pollMs ?? usualPollMs;
+    this.#client = createClient(EBPFProfilingService, options.oap.transport);
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  /** Asks until `signal` is aborted. Never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { health, logger } = this.#options;
+    let nextPollMs = 0;
+    while (!signal.aborted) {
+      if (performance.now() >= nextPollMs) {
+        nextPollMs = performance.now() + this.#pollMs;
+        try {
+          await this.#poll(signal);
+          health.succeed("tasks");
+        } catch (error) {
+          if (signal.aborted) return;
+          health.fail("tasks", error);
+          nextPollMs = performance.now() + this.#pollMs * (1 + Math.random());
+        }
+      }
+      try {
+        await this.#startDue();
+      } catch (error) {
+        logger.error("A profile that the OAP asks for could not be started", { error });
+      }
+      await sleep(Math.min(lookMs, this.#pollMs), signal);
+    }
+  }
+
+  async #poll(signal: AbortSignal): Promise<void> {
+    const { agentId: roverInstanceId, logger } = this.#options;
+    const request = { roverInstanceId, latestUpdateTime: BigInt(this.#latestUpdateMs) };
+    const answer = await this.#client.queryTasks(request, { signal, timeoutMs: deadlineMs });
+    for (const command of commandsNamed(answer, "EBPFProfilingTaskQuery", logger)) {
+      const asked = readAskedTask(command);
+      if (typeof asked === "string") logger.warn("A profile that the OAP asks for is not taken", { reason: asked });
+      else this.#take(asked);
+    }
+  }
+
+  #take(asked: AskedTask): void {
+    this.#latestUpdateMs = Math.max(this.#latestUpdateMs, asked.updatedUnixMs);
+    // An agent that has just started is told of all that were ever asked for.
+    if (endOf(asked) <= this.#clock.nowUnixMs()) return;
+    const ids = asked.processIds.filter((id) => !this.#seen.has(`${asked.taskId} ${id}`));
+    for (const id of ids) this.#seen.add(`${asked.taskId} ${id}`);
+    for (const oldest of this.#seen) {
+      if (this.#seen.size <= mostSeen) break;
+      this.#seen.delete(oldest);
+    }
+    // One command a process: those of one task are profiled together as far as that goes.
+    const open = this.#waiting.find((one) =>
+      one.asked.taskId === asked.taskId && one.oapIds.length + ids.length <= processesAtOnce
+    );
+    if (open !== undefined) {
+      this.#waiting = this.#waiting.map((one) => one === open ? { ...one, oapIds: [...one.oapIds, ...ids] } : one);
+      return;
+    }
+    for (let from = 0; from < ids.length && this.#waiting.length < mostWaiting; from += processesAtOnce) {
+      const oapIds = ids.slice(from, from + processesAtOnce);
+      this.#waiting.push({ asked, oapIds, tryAtUnixMs: asked.startUnixMs });
+    }
+  }
+
+  async #startDue(): Promise<void> {
+    const nowUnixMs = this.#clock.nowUnixMs();
+    const due = this.#waiting.filter(({ tryAtUnixMs }) => tryAtUnixMs <= nowUnixMs);
+    this.#waiting = this.#waiting.filter(({ tryAtUnixMs }) => tryAtUnixMs > nowUnixMs);
+    for (const waiting of due) {
+      const reason = await this.#tryStart(waiting, nowUnixMs);
+      if (reason === undefined) continue;
+      const { asked } = waiting;
+      const tryAtUnixMs = nowUnixMs + tryAgainMs;
+      if (this.#options.reasonAgainst(asked.kind) === undefined && tryAtUnixMs < endOf(asked)) {
+        this.#waiting.push({ ...waiting, tryAtUnixMs });
+      } else {
+        this.#options.logger.warn("A profile that the OAP asks for is not taken", { oapTask: asked.taskId, reason });
+      }
+    }
+  }
+
+  async #tryStart({ asked, oapIds }: Waiting, nowUnixMs: number): Promise<string | undefined> {
+    const { processesOf, start, reasonAgainst } = this.#options;
+    const unsupported = reasonAgainst(asked.kind);
+    if (unsupported !== undefined) return unsupported;
+    const processes = processesOf(oapIds);
+    if (processes.length === 0) return "its processes do not run here";
+    const leftSeconds = Math.floor((endOf(asked) - nowUnixMs) / 1000);
+    return await start(asked, processes, Math.max(1, Math.min(asked.durationSeconds, leftSeconds)));
+  }
+}
+
+function endOf({ startUnixMs, durationSeconds }: AskedTask): number {
+  return startUnixMs + durationSeconds * 1000;
+}

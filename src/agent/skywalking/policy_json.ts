@@ -1,0 +1,72 @@
+/** One condition as an OAP keeps it: numbers as in its JSON, not judged yet. */
+export interface OapItem {
+  /** PROCESS_CPU, …; may be one that this build does not know. */
+  readonly monitor: string;
+  readonly threshold: string;
+  /** Seconds. */
+  readonly period: number;
+  readonly count: number;
+  readonly uriList: readonly string[];
+  /** `""` for none. */
+  readonly uriRegex: string;
+}
+
+/** What one kind of task starts by: ON_CPU, OFF_CPU, NETWORK, or one that this build does not know. */
+export interface OapTarget {
+  readonly type: string;
+  readonly items: readonly OapItem[];
+}
+
+/** What an OAP says of one service. */
+export interface OapPolicy {
+  readonly service: string;
+  /** Of this policy; `""` when the OAP has none for the service any more. */
+  readonly uuid: string;
+  readonly targets: readonly OapTarget[];
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/**
+ * Reads the policies that an OAP sends.
+ * Source: argument ServiceWithPolicyJSON of the command ContinuousProfilingPolicyQuery.
+ * Shape: a list of {ServiceName, UUID, Profiling: {TARGET: {MONITOR: {Threshold, Period, Count, URIList, URIRegex}}}}.
+ * Limits: those of the message; unknown keys are ignored, values of other types are as if they were missing.
+ * @throws {SyntaxError} when it is no such list
+ */
+export function parseOapPolicies(json: string): OapPolicy[] {
+  const list: unknown = JSON.parse(json);
+  if (!Array.isArray(list)) throw new SyntaxError("The policies are no list");
+  return list.map((entry) => {
+    const service = asObject(entry)["ServiceName"];
+    const uuid = asObject(entry)["UUID"];
+    if (typeof service !== "string" || service === "") {
+      throw new SyntaxError("An entry of the policies has no ServiceName");
+    }
+    const profiling = Object.entries(asObject(asObject(entry)["Profiling"]));
+    return {
+      service,
+      uuid: typeof uuid === "string" ? uuid : "",
+      targets: profiling.map(([type, monitors]) => ({
+        type,
+        items: Object.entries(asObject(monitors)).map(([monitor, item]) => readItem(monitor, asObject(item))),
+      })),
+    };
+  });
+}
+
+function readItem(monitor: string, item: Json): OapItem {
+  const { Threshold: threshold, URIList: list, URIRegex: regex } = item;
+  return {
+    monitor,
+    threshold: typeof threshold === "string" || typeof threshold === "number" ? String(threshold) : "",
+    period: Number(item["Period"]),
+    count: Number(item["Count"]),
+    uriList: Array.isArray(list) ? list.filter((uri) => typeof uri === "string") : [],
+    uriRegex: typeof regex === "string" ? regex : "",
+  };
+}
+
+function asObject(value: unknown): Json {
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? value as Json : {};
+}

@@ -1,0 +1,91 @@
+import type { Discovery } from "../discovery.ts";
+import { sleep } from "../backoff.ts";
+import type { Entity, EntityBook } from "./entity.ts";
+import type { OapHealth } from "./oap_health.ts";
+import type { ProcessRegistry } from "./process_registry.ts";
+import { findHostIp, toProcessProperties } from "./process_properties.ts";
+
+const lookMs = 1_000;
+const beatMs = 20_000;
+/** Every tenth beat tells everything again, as an OAP forgets what it only hears a beat of. */
+const wholeEveryBeats = 10;
+
+export interface ProcessReportsOptions {
+  readonly book: EntityBook;
+  readonly registry: ProcessRegistry;
+  readonly health: OapHealth;
+}
+
+/**
+ * Keeps an OAP's picture of this host's processes: new ones are told within a second, all that run every 20 s, and whole
+ * descriptions every 200 s and after any failure.
+ */
+export class ProcessReports {
+  readonly #options: ProcessReportsOptions;
+  /** What was told of each process, by its id. */
+  readonly #told = new Map<string, Entity>();
+  #hostIp = "";
+  #beats = 0;
+  #nextBeatMs = 0;
+
+  constructor(options: ProcessReportsOptions) {
+    this.#options = options;
+  }
+
+  /** Tells until `signal` is aborted. Never rejects. */
+  async run(discovery: Pick<Discovery, "values">, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        if (await this.#tell(discovery, signal)) this.#options.health.succeed("processes");
+      } catch (error) {
+        if (signal.aborted) return;
+        // What arrived is not known: all is told anew.
+        this.#told.clear();
+        this.#nextBeatMs = 0;
+        this.#options.health.fail("processes", error);
+        await sleep(beatMs / 10 * (1 + Math.random()), signal);
+      }
+      await sleep(lookMs, signal);
+    }
+  }
+
+  /** False when there was nothing to tell. */
+  async #tell(discovery: Pick<Discovery, "values">, signal: AbortSignal): Promise<boolean> {
+    const { book, registry } = this.#options;
+    const isBeat = performance.now() >= this.#nextBeatMs;
+    const isWhole = isBeat && this.#beats % wholeEveryBeats === 0;
+    if (isWhole) this.#hostIp = findHostIp();
+    const processes = [...discovery.values()].map(({ process }) => process);
+    // Before others are named: they may get the name of one that has gone.
+    this.#forgetGone(new Set(processes.map(({ id }) => id)));
+    const entities: Entity[] = [];
+    const news = [];
+    for (const process of processes) {
+      const entity = book.nameOf(process);
+      if (entity === undefined) continue;
+      entities.push(entity);
+      if (!isWhole && this.#told.get(process.id) === entity) continue;
+      news.push({ id: process.id, entity, properties: toProcessProperties(process, entity, this.#hostIp) });
+    }
+    if (news.length === 0 && !isBeat) return false;
+    if (news.length > 0) {
+      await registry.report(news.map(({ properties }) => properties), signal);
+      for (const { id, entity } of news) this.#told.set(id, entity);
+    }
+    if (!isBeat) return true;
+    if (!isWhole && entities.length > 0) await registry.keepAlive(entities, signal);
+    if (isWhole) registry.keepOnly(entities);
+    this.#beats += 1;
+    this.#nextBeatMs = performance.now() + beatMs;
+    return true;
+  }
+
+  #forgetGone(living: ReadonlySet<string>): void {
+    const { book } = this.#options;
+    for (const id of [...book.processIds()]) {
+      if (living.has(id)) continue;
+      book.forget(id);
+      this.#told.delete(id);
+    }
+  }
+}
