@@ -3,11 +3,9 @@ import assert from "node:assert/strict";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import { createClient } from "@connectrpc/connect";
 import { status } from "@grpc/grpc-js";
-import { describeOapError } from "../../src/agent/skywalking/oap_error.ts";
+import { askOap } from "../../src/agent/skywalking/ask_oap.ts";
 import { createOapTransport, type OapOptions } from "../../src/agent/skywalking/transport.ts";
-import { ContinuousProfilingService } from "../../src/gen/skywalking/v3/continuous_profiling_pb.ts";
 import { type CertificateFiles, makeCertificate } from "../support/certificate.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { OapPlayer } from "./oap_player.ts";
@@ -16,15 +14,7 @@ const plain: Omit<OapOptions, "url"> = { token: "", caFile: "", certFile: "", ke
 
 /** What the log would say of a call; `"answered"` when there is nothing to say. */
 async function ask(options: Partial<OapOptions> & { url: string }, timeoutMs = 5000): Promise<string> {
-  const oap = createOapTransport({ ...plain, ...options });
-  try {
-    await createClient(ContinuousProfilingService, oap.transport).queryPolicies({}, { timeoutMs });
-    return "answered";
-  } catch (error) {
-    return describeOapError(error, options.url);
-  } finally {
-    oap.close();
-  }
+  return await askOap({ ...plain, ...options }, timeoutMs) ?? "answered";
 }
 
 async function listen(server: Server): Promise<number> {

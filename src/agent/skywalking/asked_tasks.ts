@@ -97,8 +97,9 @@ export class AskedTasks {
     const answer = await this.#client.queryTasks(request, { signal, timeoutMs: deadlineMs });
     for (const command of commandsNamed(answer, "EBPFProfilingTaskQuery", logger)) {
       const asked = readAskedTask(command);
-      if (typeof asked === "string") logger.warn("A profile that the OAP asks for is not taken", { reason: asked });
-      else this.#take(asked);
+      if (typeof asked === "string") {
+        logger.warn("A profile that the OAP asks for is not taken", { reason: asked });
+      } else this.#take(asked);
     }
   }
 
@@ -117,7 +118,9 @@ export class AskedTasks {
       one.asked.taskId === asked.taskId && one.oapIds.length + ids.length <= processesAtOnce
     );
     if (open !== undefined) {
-      this.#waiting = this.#waiting.map((one) => one === open ? { ...one, oapIds: [...one.oapIds, ...ids] } : one);
+      this.#waiting = this.#waiting.map((one) =>
+        one === open ? { ...one, oapIds: [...one.oapIds, ...ids] } : one
+      );
       return;
     }
     for (let from = 0; from < ids.length && this.#waiting.length < mostWaiting; from += processesAtOnce) {

@@ -21,9 +21,9 @@ interface Named {
 /** An OAP cuts names of services and instances at this length by itself, and would then not find their policies. */
 const longestName = 70;
 const longestProcessName = 128;
-const workloadLabels = ["deployment", "statefulset", "daemonset", "cronjob", "job", "replicaset"].map((kind) =>
-  `k8s.${kind}.name`
-);
+const workloadLabels = ["deployment", "statefulset", "daemonset", "cronjob", "job", "replicaset"].map((
+  kind,
+) => `k8s.${kind}.name`);
 
 /**
  * Gives processes the names that an OAP knows them by.
@@ -104,7 +104,10 @@ export function targetOf(process: Process): Target | undefined {
   if (service === "" || /[*?]/.test(service)) return undefined;
   const namespace = namespaceOf(process);
   if (/[*?]/.test(namespace ?? "")) return undefined;
-  return { service, labels: namespace === undefined ? {} : { "k8s.namespace.name": labels["k8s.namespace.name"]! } };
+  return {
+    service,
+    labels: namespace === undefined ? {} : { "k8s.namespace.name": labels["k8s.namespace.name"]! },
+  };
 }
 
 function serviceOf(process: Process): string {

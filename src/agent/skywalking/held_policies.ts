@@ -63,7 +63,10 @@ export class HeldPolicies {
       return;
     }
     if (!this.#held.has(policy.service) && this.#held.size >= mostHeld) {
-      this.#logger.warn("Too many services have a policy of the OAP", { service: policy.service, most: mostHeld });
+      this.#logger.warn("Too many services have a policy of the OAP", {
+        service: policy.service,
+        most: mostHeld,
+      });
       return;
     }
     const { texts, refusals } = toPolicyTexts(policy, target, this.#settings);
@@ -75,7 +78,13 @@ export class HeldPolicies {
         reason,
       });
     }
-    this.#held.set(policy.service, { policy, target, texts, series: seriesOf(texts), goneSinceMs: undefined });
+    this.#held.set(policy.service, {
+      policy,
+      target,
+      texts,
+      series: seriesOf(texts),
+      goneSinceMs: undefined,
+    });
   }
 
   /** Forgets services that have had no process for an hour; true when it forgot one. */
@@ -104,19 +113,27 @@ export function seriesKey(series: { metric: string; variant: string; uri: string
 }
 
 function seriesOf(texts: readonly PolicyText[]): Set<string> {
-  const rules = texts.flatMap(({ source }) => parsePolicies(source).documents).flatMap(({ policy }) => policy.rules);
-  return new Set(rules.flatMap((rule) =>
-    ruleUris(rule).map((uri) => seriesKey({ metric: rule.metric, variant: seriesVariant(rule), uri }))
-  ));
+  const rules = texts.flatMap(({ source }) => parsePolicies(source).documents).flatMap(({ policy }) =>
+    policy.rules
+  );
+  return new Set(
+    rules.flatMap((rule) =>
+      ruleUris(rule).map((uri) => seriesKey({ metric: rule.metric, variant: seriesVariant(rule), uri }))
+    ),
+  );
 }
 
 /** Checks what was read from disk. */
 export const heldPoliciesSchema: StateSchema<HeldPolicy[]> = {
   safeParse(value) {
-    const isHeld = Array.isArray(value) && value.every(({ policy, target } = {}) =>
-      typeof policy?.service === "string" && typeof policy.uuid === "string" && Array.isArray(policy.targets) &&
-      typeof target?.service === "string" && typeof target.labels === "object"
-    );
-    return isHeld ? { success: true, data: value } : { success: false, error: { message: "no list of policies" } };
+    const isHeld = Array.isArray(value) &&
+      value.every(({ policy, target } = {}) =>
+        typeof policy?.service === "string" && typeof policy.uuid === "string" &&
+        Array.isArray(policy.targets) &&
+        typeof target?.service === "string" && typeof target.labels === "object"
+      );
+    return isHeld
+      ? { success: true, data: value }
+      : { success: false, error: { message: "no list of policies" } };
   },
 };

@@ -96,7 +96,12 @@ export function openSkyWalkingLink(
   }
 
   return {
-    wire: new SkyWalkingWire(oap, { encoder, ids, logger, tasks: new TaskSender(oap, { registry, ids, logger }) }),
+    wire: new SkyWalkingWire(oap, {
+      encoder,
+      ids,
+      logger,
+      tasks: new TaskSender(oap, { registry, ids, logger }),
+    }),
     metricsEverySeconds,
     async restore(linked) {
       discovery = linked.pipeline.discovery;

@@ -22,7 +22,12 @@ export function explain(url: string): Interceptor {
     if (performance.now() - asked.atMs > askAgainMs) {
       asked = { atMs: performance.now(), protocol: await findPeerProtocol(address) };
     }
-    return { tls: "it speaks TLS", http1: "it speaks HTTP but no gRPC", http2: undefined, unknown: undefined }[
+    return {
+      tls: "it speaks TLS",
+      http1: "it speaks HTTP but no gRPC",
+      http2: undefined,
+      unknown: undefined,
+    }[
       asked.protocol
     ];
   }

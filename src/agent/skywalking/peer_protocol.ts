@@ -25,7 +25,10 @@ function readFirstBytes(address: { host: string; port: number }): Promise<string
   const { promise, resolve } = Promise.withResolvers<string | undefined>();
   const socket = connectTcp(address, () => socket.write(preface, "latin1"));
   socket.setTimeout(waitMs, () => resolve(undefined));
-  socket.once("data", (bytes: Uint8Array) => resolve(new TextDecoder("latin1").decode(bytes.subarray(0, 16))));
+  socket.once(
+    "data",
+    (bytes: Uint8Array) => resolve(new TextDecoder("latin1").decode(bytes.subarray(0, 16))),
+  );
   socket.on("error", () => resolve(undefined));
   socket.on("close", () => resolve(undefined));
   return promise.finally(() => socket.destroy());
@@ -35,7 +38,10 @@ function shakesHands(address: { host: string; port: number }): Promise<boolean> 
   const { promise, resolve } = Promise.withResolvers<boolean>();
   const socket = connectTls({ ...address, rejectUnauthorized: false }, () => resolve(true));
   socket.setTimeout(waitMs, () => resolve(false));
-  socket.on("error", (error: Error) => resolve(/certificate.?required|handshake.?failure/i.test(error.message)));
+  socket.on(
+    "error",
+    (error: Error) => resolve(/certificate.?required|handshake.?failure/i.test(error.message)),
+  );
   socket.on("close", () => resolve(false));
   return promise.finally(() => socket.destroy());
 }

@@ -104,7 +104,9 @@ export class PolicyPoll {
       try {
         policies = parseOapPolicies(argumentOf(command, "ServiceWithPolicyJSON"));
       } catch (error) {
-        logger.warn("The OAP's policies cannot be read and the old ones stay", { reason: (error as Error).message });
+        logger.warn("The OAP's policies cannot be read and the old ones stay", {
+          reason: (error as Error).message,
+        });
         continue;
       }
       for (const policy of policies) {
@@ -112,7 +114,10 @@ export class PolicyPoll {
         // A service that was not asked for is none of this host's.
         if (target === undefined || policy.uuid === held.uuidOf(policy.service)) continue;
         held.set(policy, target);
-        logger.info("A policy of the OAP was taken over", { service: policy.service, uuid: policy.uuid.slice(0, 12) });
+        logger.info("A policy of the OAP was taken over", {
+          service: policy.service,
+          uuid: policy.uuid.slice(0, 12),
+        });
         changed = true;
       }
     }

@@ -72,7 +72,9 @@ function toRule(item: OapItem, target: Target): RuleForm | string {
   if (item.threshold.trim() === "" || !(threshold > 0 && threshold < Infinity)) {
     return `its threshold ${JSON.stringify(item.threshold)} is no number above 0`;
   }
-  if (monitor.isWhole && !Number.isInteger(threshold)) return `its threshold ${item.threshold} is no whole number`;
+  if (monitor.isWhole && !Number.isInteger(threshold)) {
+    return `its threshold ${item.threshold} is no whole number`;
+  }
   const rule: RuleForm = {
     metric: monitor.metric,
     threshold,

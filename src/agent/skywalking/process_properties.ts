@@ -28,9 +28,7 @@ export function toProcessProperties(process: Process, entity: Entity, hostIp: st
   const isPod = labels["k8s.pod.name"] !== undefined;
   const properties = toPairs({
     host_ip: hostIp,
-    ...(isPod
-      ? { container_name: labels["k8s.container.name"], pod_name: labels["k8s.pod.name"] }
-      : {}),
+    ...(isPod ? { container_name: labels["k8s.container.name"], pod_name: labels["k8s.pod.name"] } : {}),
     pid: String(process.pid),
     command_line: process.exe || process.name,
     support_ebpf_profiling: "true",

@@ -42,7 +42,9 @@ export class ProcessRegistry {
       const ids = new Map(answer.processes.map(({ process, processId }) => [process.value?.pid, processId]));
       for (const { metadata: { value } } of part) {
         const id = ids.get(value?.pid);
-        if (id !== undefined && id !== "" && value?.entity !== undefined) this.#ids.set(keyOf(value.entity), id);
+        if (id !== undefined && id !== "" && value?.entity !== undefined) {
+          this.#ids.set(keyOf(value.entity), id);
+        }
       }
     }
   }
@@ -53,7 +55,10 @@ export class ProcessRegistry {
       const processes = entities.slice(from, from + mostInOneCall).map((entity) => ({
         entityMetadata: toEntityMetadata(entity),
       }));
-      await this.#client.keepAlive({ processes, ebpfAgentID: this.#agentId }, { signal, timeoutMs: deadlineMs });
+      await this.#client.keepAlive({ processes, ebpfAgentID: this.#agentId }, {
+        signal,
+        timeoutMs: deadlineMs,
+      });
     }
   }
 

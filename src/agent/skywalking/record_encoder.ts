@@ -142,7 +142,10 @@ function toRecord(
   recordClass: QueuedRecord["class"],
   body: NonNullable<MessageInitShape<typeof SkyWalkingRecordSchema>["body"]>,
 ): QueuedRecord {
-  return { class: recordClass, body: toBinary(SkyWalkingRecordSchema, create(SkyWalkingRecordSchema, { body })) };
+  return {
+    class: recordClass,
+    body: toBinary(SkyWalkingRecordSchema, create(SkyWalkingRecordSchema, { body })),
+  };
 }
 
 /** Parts that a record can hold: a chunk is at most 1 MiB, but names that it has once may be here in many stacks. */

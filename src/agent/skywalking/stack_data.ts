@@ -84,9 +84,10 @@ export class StackData {
 
   #number(type: string, frames: readonly Frame[]): NumberedNames {
     if (frames.length === 0) return noNames;
-    const key = type + frames.map((frame) =>
-      frame.function === 0 ? `${frame.module}+${frame.address.toString(36)}` : frame.function.toString(36)
-    ).join(",");
+    const key = type +
+      frames.map((frame) =>
+        frame.function === 0 ? `${frame.module}+${frame.address.toString(36)}` : frame.function.toString(36)
+      ).join(",");
     return this.#takeNumber(key, frames.map((frame) => this.#nameOf(frame)));
   }
 
@@ -113,7 +114,10 @@ function toData({ stack: { kernel, user }, weight, samples }: Sum, kind: Profile
   return create(EBPFProfilingDataSchema, {
     profiling: kind === ProfileKind.OFF_CPU
       // A chunk does not say how often a thread waited within a second: it counts once.
-      ? { case: "offCPU", value: { stacks, switchCount: Math.min(samples, mostInt32), duration: BigInt(weight) } }
+      ? {
+        case: "offCPU",
+        value: { stacks, switchCount: Math.min(samples, mostInt32), duration: BigInt(weight) },
+      }
       : { case: "onCPU", value: { stacks, dumpCount: Math.min(weight, mostInt32) } },
   });
 }

@@ -26,7 +26,9 @@ export function readAskedTask(command: Command): AskedTask | string {
   const trigger = argumentOf(command, "TriggerType");
   const target = argumentOf(command, "TargetType");
   const kind = oapTargets.get(target);
-  const processIds = argumentOf(command, "ProcessId").split(",").map((id) => id.trim()).filter((id) => id !== "");
+  const processIds = argumentOf(command, "ProcessId").split(",").map((id) => id.trim()).filter((id) =>
+    id !== ""
+  );
   const startUnixMs = Number(argumentOf(command, "TaskStartTime"));
   const durationSeconds = Number(argumentOf(command, "FixedTriggerDuration"));
   if (taskId === "" || processIds.length === 0) return "it has no TaskId or ProcessId";

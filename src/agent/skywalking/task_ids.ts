@@ -56,10 +56,11 @@ function textOf({ taskId, kind, processId }: TaskKey): string {
 
 const schema: StateSchema<[string, OapTask][]> = {
   safeParse(value) {
-    const isList = Array.isArray(value) && value.every((entry) =>
-      Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1]?.taskId === "string" &&
-      typeof entry[1].processId === "string"
-    );
+    const isList = Array.isArray(value) &&
+      value.every((entry) =>
+        Array.isArray(entry) && typeof entry[0] === "string" && typeof entry[1]?.taskId === "string" &&
+        typeof entry[1].processId === "string"
+      );
     return isList ? { success: true, data: value } : { success: false, error: { message: "no list of ids" } };
   },
 };

@@ -38,7 +38,8 @@ function toTarget(kind: ProfileKind, cause: Cause | undefined): ContinuousProfil
 
 /** Its `current` is the oldest value of the window that reached the threshold, as in SkyWalking's agent. */
 function toCause({ metric, uri, variant, threshold, slots }: Cause): ContinuousProfilingCause {
-  const current = slots.find(({ state, value }) => state !== SlotState.UNSPECIFIED && value >= threshold)?.value ?? 0;
+  const current =
+    slots.find(({ state, value }) => state !== SlotState.UNSPECIFIED && value >= threshold)?.value ?? 0;
   const type = oapMonitors.find((monitor) => monitor.metric === metric)?.type ?? 0;
   if (!metric.startsWith("http_")) {
     return create(ContinuousProfilingCauseSchema, {

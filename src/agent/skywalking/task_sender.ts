@@ -38,7 +38,9 @@ export class TaskSender {
     if (this.#registry.idOf(entity) === undefined) await this.#registry.report([process], signal);
     const processId = this.#registry.idOf(entity);
     if (processId === undefined) {
-      this.#logger.warn("The OAP gives a process no id, so it gets nothing of its task", { task: key.taskId });
+      this.#logger.warn("The OAP gives a process no id, so it gets nothing of its task", {
+        task: key.taskId,
+      });
       return await this.#ids.set(key, { taskId: "", processId: "" });
     }
     await sleep(apartMs, signal);

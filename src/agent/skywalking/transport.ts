@@ -75,15 +75,15 @@ class HeardSessions extends Http2SessionManager {
 function ignore(): void {}
 
 function connect(to: { host: string; port: number }, tls: ConnectionOptions | undefined): Socket {
-  const socket = tls === undefined
-    ? connectTcp(to)
-    : connectTls({ ...to, ...tls, ALPNProtocols: ["h2"] });
+  const socket = tls === undefined ? connectTcp(to) : connectTls({ ...to, ...tls, ALPNProtocols: ["h2"] });
   return socket.on("error", ignore);
 }
 
 function readTlsFiles({ caFile, certFile, keyFile }: OapOptions): ConnectionOptions {
   if ((certFile === "") !== (keyFile === "")) {
-    throw new Error("A client certificate needs its key, and the other way round; set tls.cert_file and tls.key_file");
+    throw new Error(
+      "A client certificate needs its key, and the other way round; set tls.cert_file and tls.key_file",
+    );
   }
   return {
     ...(caFile === "" ? {} : { ca: [...rootCertificates, read(caFile)] }),

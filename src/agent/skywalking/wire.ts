@@ -113,7 +113,10 @@ export class SkyWalkingWire implements ReportWire {
   async #sendProfiles(profiles: readonly SkyWalkingProfile[], signal: AbortSignal): Promise<void> {
     const all = profiles.flatMap((profile) => this.#toData(profile));
     if (all.length === 0) return;
-    await this.#profiling.collectProfilingData(inTurn<EBPFProfilingData>(all), { signal, timeoutMs: streamMs });
+    await this.#profiling.collectProfilingData(inTurn<EBPFProfilingData>(all), {
+      signal,
+      timeoutMs: streamMs,
+    });
   }
 
   /** With the task in the first; nothing when the OAP does not know it. */

@@ -1,8 +1,9 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import { type Clock, systemClock } from "../../../lib/clock.ts";
 import { describeFetchError } from "../../agent/transport.ts";
+import { isOapUrl } from "../../model/backend_url.ts";
 import type { Config } from "../../model/config.ts";
-import { findBackendUrl, openBackend } from "../backend_client.ts";
+import { findBackendUrl, openBackend, readOapToken } from "../backend_client.ts";
 import { CommandError } from "../command_error.ts";
 import { type Check, passCheck } from "./check.ts";
 
@@ -18,6 +19,7 @@ export async function checkBackend(config: Config, clock: Clock = systemClock): 
   } catch {
     return [passCheck("backend", "none is set up; watch and record need none")];
   }
+  if (isOapUrl(url)) return [await checkOap(url, config)];
   const token = checkToken(config);
   try {
     const sent = clock.nowUnixMs();
@@ -35,6 +37,20 @@ export async function checkBackend(config: Config, clock: Clock = systemClock): 
     const fix = "check that it runs, and --backend; the agent goes on alone meanwhile";
     return [{ name: "backend", level: "limited", message: `${url} does not answer: ${reason}`, fix }];
   }
+}
+
+/** Whether an OAP answers what an agent asks it, and takes the token. */
+async function checkOap(url: string, config: Config): Promise<Check> {
+  const { caFile, certFile, keyFile } = config.tls;
+  // Only with an OAP: node's HTTP/2 and the messages take a while to load.
+  const [{ askOap }, token] = await Promise.all([
+    import("../../agent/skywalking/ask_oap.ts"),
+    readOapToken(config),
+  ]);
+  const reason = await askOap({ url, token, caFile, certFile, keyFile }, waitMs);
+  if (reason === undefined) return passCheck("backend", `${url}, an OAP`);
+  const [message, fix] = reason.split("; ");
+  return { name: "backend", level: "limited", message: message!, fix: fix ?? "the agent goes on alone meanwhile" };
 }
 
 /** An agent's token may not list policies, but the backend then says that it knows it. */

@@ -1,0 +1,259 @@
+/** Wire bytes written by hand from SkyWalking's field numbers, against what the agent makes and reads. */
+import assert from "node:assert/strict";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { commandsNamed } from "../../src/agent/skywalking/command.ts";
+import { EntityBook } from "../../src/agent/skywalking/entity.ts";
+import { toMeters } from "../../src/agent/skywalking/meters.ts";
+import { toEntityMetadata, toProcessProperties } from "../../src/agent/skywalking/process_properties.ts";
+import { StackData } from "../../src/agent/skywalking/stack_data.ts";
+import { toTaskReport } from "../../src/agent/skywalking/task_report.ts";
+import { CommandsSchema } from "../../src/gen/skywalking/v3/common_pb.ts";
+import {
+  ContinuousProfilingPolicyQuerySchema,
+  ContinuousProfilingReportSchema,
+} from "../../src/gen/skywalking/v3/continuous_profiling_pb.ts";
+import {
+  EBPFProcessPingPkgListSchema,
+  EBPFProcessReportListSchema,
+  EBPFReportProcessDownstreamSchema,
+} from "../../src/gen/skywalking/v3/ebpf_process_pb.ts";
+import {
+  EBPFProfilingDataSchema,
+  EBPFProfilingTaskMetadataSchema,
+  EBPFProfilingTaskQuerySchema,
+} from "../../src/gen/skywalking/v3/ebpf_profiling_pb.ts";
+import { MeterDataCollectionSchema } from "../../src/gen/skywalking/v3/meter_pb.ts";
+import { MetricColumnsSchema } from "../../src/gen/stakeout/v1/agent_service_pb.ts";
+import { type Cause, CauseSchema, ProfileKind, SlotState } from "../../src/gen/stakeout/v1/task_pb.ts";
+import { silentLogger } from "../../lib/log.ts";
+import { bytes, double, message, number, text } from "./hand_bytes.ts";
+import { sampleChunk, sampleProcess } from "./samples.ts";
+
+const book = new EntityBook({ hostLayer: "GENERAL", podLayer: "MESH", services: ["*"] });
+const shop = sampleProcess("shop", 77);
+const pod = sampleProcess("pay", 78, {
+  instance: "pay-0",
+  labels: {
+    "k8s.pod.name": "pay-0",
+    "k8s.container.name": "app",
+    "k8s.namespace.name": "eu",
+    "k8s.statefulset.name": "pay",
+  },
+});
+
+function entityBytes(layer: string, service: string, instance: string, process: string, ...labels: string[]) {
+  return [
+    text(1, layer),
+    text(2, service),
+    text(3, instance),
+    text(4, process),
+    ...labels.map((one) => text(5, one)),
+  ];
+}
+
+function pair(field: number, key: string, value: string) {
+  return message(field, text(1, key), text(2, value));
+}
+
+Deno.test("processes of a host and of a pod, and their beat, are the bytes of the protocol", () => {
+  const processes = [shop, pod].map((one) => toProcessProperties(one, book.nameOf(one)!, "10.0.0.9"));
+  const list = create(EBPFProcessReportListSchema, { processes, ebpfAgentID: "agent" });
+  const common = (pid: string, exe: string) => [
+    pair(3, "pid", pid),
+    pair(3, "command_line", exe),
+    pair(3, "support_ebpf_profiling", "true"),
+  ];
+  assert.deepEqual(
+    toBinary(EBPFProcessReportListSchema, list),
+    bytes(
+      message(
+        1,
+        message(
+          1,
+          message(1, ...entityBytes("GENERAL", "shop", "host-1", "shop")),
+          number(2, 77),
+          pair(3, "host_ip", "10.0.0.9"),
+          ...common("77", "/usr/bin/shop"),
+        ),
+      ),
+      message(
+        1,
+        message(
+          2,
+          message(1, ...entityBytes("MESH", "pay.eu", "pay-0", "pay", "k8s-service")),
+          number(2, 78),
+          pair(3, "host_ip", "10.0.0.9"),
+          pair(3, "container_name", "app"),
+          pair(3, "pod_name", "pay-0"),
+          ...common("78", "/usr/bin/pay"),
+        ),
+      ),
+      text(2, "agent"),
+    ),
+  );
+  const beat = create(EBPFProcessPingPkgListSchema, {
+    processes: [{ entityMetadata: toEntityMetadata(book.nameOf(shop)!) }],
+    ebpfAgentID: "agent",
+  });
+  assert.deepEqual(
+    toBinary(EBPFProcessPingPkgListSchema, beat),
+    bytes(message(1, message(1, ...entityBytes("GENERAL", "shop", "host-1", "shop"))), text(2, "agent")),
+  );
+  const answer = bytes(message(1, text(1, "id-1"), message(2, number(1, 77), message(2, text(2, "shop")))));
+  const [known] = fromBinary(EBPFReportProcessDownstreamSchema, answer).processes;
+  assert.deepEqual([known?.processId, known?.process.case, known?.process.value?.pid], [
+    "id-1",
+    "hostProcess",
+    77,
+  ]);
+});
+
+Deno.test("a question for policies and for tasks is the bytes of the protocol, and commands are read with fields of later versions", () => {
+  const query = create(ContinuousProfilingPolicyQuerySchema, {
+    policies: [{ serviceName: "shop", uuid: "u" }],
+  });
+  assert.deepEqual(
+    toBinary(ContinuousProfilingPolicyQuerySchema, query),
+    bytes(message(1, text(1, "shop"), text(2, "u"))),
+  );
+  const tasks = create(EBPFProfilingTaskQuerySchema, {
+    roverInstanceId: "agent",
+    latestUpdateTime: 1_700_000_000_123n,
+  });
+  assert.deepEqual(
+    toBinary(EBPFProfilingTaskQuerySchema, tasks),
+    bytes(text(1, "agent"), number(2, 1_700_000_000_123n)),
+  );
+  const later = bytes(
+    message(1, text(1, "Known"), pair(2, "TaskId", "t"), text(9, "later"), number(10, 5)),
+    message(1, text(1, "Unknown")),
+    number(7, 1),
+  );
+  const [command, ...more] = commandsNamed(fromBinary(CommandsSchema, later), "Known", silentLogger);
+  assert.deepEqual(more, []);
+  assert.deepEqual(command?.args.map(({ key, value }) => [key, value]), [["TaskId", "t"]]);
+});
+
+/** A cause whose window holds 3, an empty second, 7 and 9. */
+function causeOf(metric: string, more: Partial<Cause> = {}): Cause {
+  const slots = [3, 0, 7, 9].map((value, index) => ({
+    state: index === 1 ? SlotState.UNSPECIFIED : SlotState.VALUE,
+    value,
+  }));
+  return create(CauseSchema, { metric, threshold: 5, slots, ...more } as never);
+}
+
+Deno.test("a task's report is the bytes of the protocol for every monitor, target and kind of URI", () => {
+  const entity = book.nameOf(shop)!;
+  const report = (cause: Cause, kind = ProfileKind.ON_CPU) =>
+    toBinary(ContinuousProfilingReportSchema, toTaskReport(entity, { cause, kind, durationSeconds: 600 }));
+  const head = [text(1, "GENERAL"), text(2, "shop"), text(3, "host-1"), text(4, "shop")];
+  const single = message(2, double(1, 5), double(2, 7));
+  const onCpu = message(7);
+  const cases: [Uint8Array, number[], number[]][] = [
+    // Type 0, ProcessCPU, is a proto3 default and has no bytes.
+    [report(causeOf("process_cpu")), message(5, single), onCpu],
+    [report(causeOf("process_thread_count")), message(5, number(1, 1), single), onCpu],
+    [report(causeOf("system_load")), message(5, number(1, 2), single), onCpu],
+    [
+      report(causeOf("http_error_rate", { uri: "/pay", variant: "path 5xx" }), ProfileKind.OFF_CPU),
+      message(5, number(1, 3), message(3, text(2, "/pay"), double(3, 5), double(4, 7))),
+      message(8),
+    ],
+    [
+      report(causeOf("http_avg_response_time", { uri: "^/v[0-9]", variant: "regex" }), ProfileKind.NETWORK),
+      message(5, number(1, 4), message(3, text(1, "^/v[0-9]"), double(3, 5), double(4, 7))),
+      message(9, text(1, "^/v[0-9]")),
+    ],
+    // All requests: the empty path is there, since an OAP refuses a cause with neither.
+    [
+      report(causeOf("http_error_rate", { variant: "5xx" })),
+      message(5, number(1, 3), message(3, text(2, ""), double(3, 5), double(4, 7))),
+      onCpu,
+    ],
+  ];
+  for (const [made, cause, target] of cases) {
+    assert.deepEqual(made, bytes(...head, cause, number(6, 600), target));
+  }
+});
+
+Deno.test("stacks by name are the bytes of the protocol, on and off the CPU", () => {
+  const stacks = new StackData();
+  const chunk = sampleChunk("t", shop, 0);
+  const [{ data: [first, second] } = { data: [] }] = stacks.add(chunk);
+  first!.task = create(EBPFProfilingTaskMetadataSchema, {
+    ...{
+      taskId: "t",
+      processId: "p",
+      profilingStartTime: 1_700_000_000_000n,
+      currentTime: 1_700_000_005_000n,
+    },
+  });
+  const userStack = (id: number, ...names: string[]) =>
+    message(1, number(1, 1), number(2, id), ...names.map((name) => text(3, name)));
+  assert.deepEqual(
+    toBinary(EBPFProfilingDataSchema, first!),
+    bytes(
+      message(1, text(1, "t"), text(2, "p"), number(3, 1_700_000_000_000n), number(4, 1_700_000_005_000n)),
+      // Kernel space is 0, which has no bytes.
+      message(
+        2,
+        message(1, number(2, 1), text(3, "do_syscall_64")),
+        userStack(2, "work", "main"),
+        number(2, 3),
+      ),
+    ),
+  );
+  assert.deepEqual(
+    toBinary(EBPFProfilingDataSchema, second!),
+    bytes(message(2, userStack(3, "only_0", "main"), number(2, 1))),
+  );
+  chunk.kind = ProfileKind.OFF_CPU;
+  chunk.sampleWeights = [5_000_000_000n, 1n, 7n];
+  const [{ data: [waited] } = { data: [] }] = new StackData().add(chunk);
+  assert.deepEqual(
+    toBinary(EBPFProfilingDataSchema, waited!),
+    bytes(
+      message(
+        3,
+        message(1, number(2, 1), text(3, "do_syscall_64")),
+        userStack(2, "work", "main"),
+        number(2, 2),
+        number(3, 5_000_000_001n),
+      ),
+    ),
+  );
+});
+
+Deno.test("meters are the bytes of the protocol", () => {
+  const columns = create(MetricColumnsSchema, {
+    ...{ startUnixMs: 1_700_000_000_000n, seconds: 2, values: [50, 100, 25, 0] },
+    series: [
+      { processId: shop.id, metric: "process_cpu" },
+      { processId: shop.id, metric: "http_error_rate", uri: "/pay", variant: "path 5xx" },
+    ],
+    states: Uint8Array.of(1, 1, 1, 0),
+  });
+  const [collection] = toMeters(columns, {
+    entityOf: () => book.nameOf(shop),
+    all: () => [],
+    reads: () => true,
+  });
+  const labels = [pair(2, "process_name", "shop"), pair(2, "layer", "GENERAL")];
+  const end = (atUnixMs: bigint) => [text(3, "shop"), text(4, "host-1"), number(5, atUnixMs)];
+  assert.deepEqual(
+    toBinary(MeterDataCollectionSchema, collection!),
+    bytes(
+      message(
+        1,
+        message(1, text(1, "rover_con_p_process_cpu"), ...labels, double(3, 75)),
+        ...end(1_700_000_001_000n),
+      ),
+      message(
+        1,
+        message(1, text(1, "rover_con_p_http_error_rate"), ...labels, pair(2, "uri", "/pay"), double(3, 25)),
+        ...end(1_700_000_000_000n),
+      ),
+    ),
+  );
+});
