@@ -9,6 +9,8 @@ export interface ReporterOptions {
   readonly wire: ReportWire;
   readonly spool: Spool;
   readonly logger: Logger;
+  /** Longest wait after a first failure, doubled with each further one up to 30 s; 500 ms when absent. */
+  readonly firstRetryMs?: number;
 }
 
 /** How the reports get on. */
@@ -30,13 +32,14 @@ const flushMs = 2_000;
  */
 export class Reporter {
   readonly #options: ReporterOptions;
-  readonly #backoff = new Backoff(500, 30_000);
+  readonly #backoff: Backoff;
   #batchBytes = batchBytes;
   #wake = new AbortController();
   #health: ReportHealth = { connected: false, lastError: "" };
 
   constructor(options: ReporterOptions) {
     this.#options = options;
+    this.#backoff = new Backoff(options.firstRetryMs ?? 500, 30_000);
   }
 
   get health(): ReportHealth {

@@ -14,6 +14,7 @@ import { ingestRate } from "./ingest_rate.ts";
 import { offCpuCost } from "./off_cpu_cost.ts";
 import { profileTruth } from "./profile_truth.ts";
 import { profilingThroughput } from "./profiling_throughput.ts";
+import { skywalkingCost } from "./skywalking_cost.ts";
 import { snapshotCost } from "./snapshot_cost.ts";
 import { triggerLag } from "./trigger_lag.ts";
 import { uiWait } from "./ui_wait.ts";
@@ -35,6 +36,7 @@ const figures: readonly Figure[] = [
   httpCost,
   httpMemory,
   tlsCost,
+  skywalkingCost,
   ingestRate,
   dayToPixels,
   uiWait,

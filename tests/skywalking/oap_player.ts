@@ -1,7 +1,6 @@
-import { constants, type ServerHttp2Stream } from "node:http2";
-import * as grpc from "@grpc/grpc-js";
-import { loadSync } from "@grpc/proto-loader";
+import { build } from "esbuild";
 import { repositoryRoot } from "../../scripts/command.ts";
+import type { Answer, Question } from "./grpc_bridge.ts";
 import type {
   Commands,
   MeterCollection,
@@ -24,34 +23,36 @@ export interface PlayerOptions extends Partial<StoreOptions> {
   readonly missing?: readonly string[];
 }
 
-/** What a call ends with; `"silence"` answers nothing for ever. */
-export type Reply<T> = T | grpc.ServiceError | Partial<grpc.StatusObject> | "silence";
+/** A status of gRPC. */
+export interface Status {
+  readonly code: number;
+  readonly details: string;
+}
 
-/** Answers of a test, in place of those an OAP would give. */
+/** What a call ends with; `"silence"` answers nothing for ever. */
+export type Reply<T> = T | Status | "silence" | undefined;
+
+/** Answers of a test, in place of those an OAP would give; undefined lets the OAP answer. */
 export interface Overrides {
-  queryPolicies?: (query: PolicyQuery) => Reply<Commands> | undefined;
-  reportProfilingTask?: (report: TaskReport) => Reply<Commands> | undefined;
-  queryTasks?: (query: TaskQuery) => Reply<Commands> | undefined;
-  reportProcesses?: (list: ProcessReportList) => Reply<object> | undefined;
+  queryPolicies?: (query: PolicyQuery) => Reply<Commands>;
+  reportProfilingTask?: (report: TaskReport) => Reply<Commands>;
+  queryTasks?: (query: TaskQuery) => Reply<Commands>;
+  reportProcesses?: (list: ProcessReportList) => Reply<object>;
+  keepAlive?: (list: PingList) => Reply<Commands>;
   /** Called before a message of a stream is kept; true resets the stream in its middle. */
   breaksStream?: () => boolean;
   /** Called when a stream has been kept whole; true loses the answer. */
   losesAnswer?: () => boolean;
 }
 
-const files = ["ebpf_process", "continuous_profiling", "ebpf_profiling", "meter"];
-const definitions = loadSync(files.map((file) => `skywalking/v3/${file}.proto`), {
-  ...{ includeDirs: [`${repositoryRoot}/proto`], keepCase: true, longs: Number, enums: String },
-  ...{ defaults: true, arrays: true, oneofs: true },
-});
-
-type Unary = grpc.ServerUnaryCall<unknown, unknown>;
-type Stream = grpc.ServerReadableStream<unknown, unknown>;
-type Answer = grpc.sendUnaryData<unknown>;
+const services = [
+  ...["EBPFProcessService", "ContinuousProfilingService", "EBPFProfilingService", "MeterReportService"],
+];
+const permissionDenied: Status = { code: 7, details: "illegal token" };
 
 /**
- * Plays an OAP with grpc-js and protobufjs, which share no code with the agent's side. It is no OAP: it does what facts
- * about OAP's sources say, and knows the agent only by what comes over the wire.
+ * Plays an OAP, with Node's HTTP/2, grpc-js and protobufjs in front, which share no code with the agent. It is no OAP: it
+ * does what facts about OAP's sources say, and knows the agent only by what comes over the wire.
  */
 export class OapPlayer implements AsyncDisposable {
   readonly store: OapStore;
@@ -59,124 +60,143 @@ export class OapPlayer implements AsyncDisposable {
   /** Every call, by its method. */
   readonly calls: string[] = [];
   readonly queries: PolicyQuery[] = [];
-  readonly port: number;
-  readonly #server: grpc.Server;
+  readonly #token: string | undefined;
+  readonly #child: Deno.ChildProcess;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  /** Streams under way: the task that the next stack belongs to, and whether it was ended in its middle. */
+  readonly #streams = new Map<number, { task: ProfilingDatum["task"]; isOver: boolean }>();
+  readonly #port = Promise.withResolvers<number>();
+  readonly #reading: Promise<void>;
+  port = 0;
 
-  private constructor(server: grpc.Server, store: OapStore, port: number) {
-    this.#server = server;
-    this.store = store;
-    this.port = port;
+  private constructor(options: PlayerOptions, script: string) {
+    const { cacheSeconds = 0, skipsKnown = true, port = 0, missing = [] } = options;
+    this.store = options.store ?? new OapStore({ cacheSeconds, skipsKnown });
+    this.#token = options.token;
+    const offered = services.filter((service) => !missing.includes(service));
+    this.#child = new Deno.Command("node", {
+      args: [script, `${repositoryRoot}/proto`, String(port), ...offered],
+      ...{ stdin: "piped", stdout: "piped", stderr: "inherit" },
+    }).spawn();
+    this.#input = this.#child.stdin.getWriter();
+    this.#reading = this.#read();
   }
 
   static async start(options: PlayerOptions = {}): Promise<OapPlayer> {
-    const { cacheSeconds = 0, skipsKnown = true } = options;
-    const server = new grpc.Server({ "grpc.max_receive_message_length": 50 * 1024 * 1024 });
-    const store = options.store ?? new OapStore({ cacheSeconds, skipsKnown });
-    const bound = Promise.withResolvers<number>();
-    const credentials = grpc.ServerCredentials.createInsecure();
-    const player: { one?: OapPlayer } = {};
-    for (const [service, methods] of Object.entries(implement(() => player.one!, options))) {
-      if (options.missing?.includes(service)) continue;
-      const definition = definitions[`skywalking.v3.${service}`] as grpc.ServiceDefinition;
-      server.addService(definition, methods as grpc.UntypedServiceImplementation);
-    }
-    server.bindAsync(`127.0.0.1:${options.port ?? 0}`, credentials, (error, port) => {
-      if (error === null) bound.resolve(port);
-      else bound.reject(error);
-    });
-    return player.one = new OapPlayer(server, store, await bound.promise);
+    const player = new OapPlayer(options, await (bundled ??= bundle()));
+    player.port = await player.#port.promise;
+    return player;
   }
 
   get url(): string {
     return `skywalking://127.0.0.1:${this.port}`;
   }
 
-  /** Ends all connections at once, as a process does that is killed. */
-  [Symbol.asyncDispose](): Promise<void> {
-    this.#server.forceShutdown();
-    return Promise.resolve();
+  /** Ends it as a process that is killed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      this.#child.kill("SIGKILL");
+    } catch {
+      // It has ended already.
+    }
+    await this.#child.status;
+    await this.#reading;
+    await this.#input.abort().catch(() => {});
   }
-}
 
-/** Methods by service. */
-function implement(player: () => OapPlayer, { token }: PlayerOptions) {
-  function unary<T>(name: keyof Overrides, answer: (player: OapPlayer, request: T) => object) {
-    return (call: Unary, done: Answer) => {
-      const one = player();
-      if (refuses(call.metadata, done)) return;
-      one.calls.push(name);
-      const override = one.overrides[name] as ((request: T) => Reply<object> | undefined) | undefined;
-      const reply = override?.(call.request as T) ?? answer(one, call.request as T);
-      if (reply === "silence") return;
-      if ("code" in reply) done(reply as Partial<grpc.StatusObject>);
-      else done(null, reply);
-    };
+  async #read(): Promise<void> {
+    let rest = "";
+    for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
+      const lines = (rest + part).split("\n");
+      rest = lines.pop()!;
+      for (const line of lines) this.#take(JSON.parse(line));
+    }
+    this.#port.reject(new Error("The gRPC server ended"));
+    this.#port.promise.catch(() => {});
   }
-  function clientStream<T>(name: string, take: (player: OapPlayer) => (message: T) => void) {
-    return (call: Stream, done: Answer) => {
-      const one = player();
-      if (refuses(call.metadata, done)) return;
-      one.calls.push(name);
-      const takeOne = take(one);
-      let isOver = false;
-      call.on("data", (message: T) => {
-        if (isOver) return;
-        isOver = one.overrides.breaksStream?.() ?? false;
-        if (isOver) resetStream(call);
-        else takeOne(message);
-      });
-      call.on("error", () => isOver = true);
-      call.on("end", () => {
-        if (isOver) return;
-        if (one.overrides.losesAnswer?.()) resetStream(call);
-        else done(null, { commands: [] });
-      });
-    };
+
+  #take(question: Question): void {
+    const { port, call, method, authentication, message, isStream } = question;
+    if (port !== undefined) return this.#port.resolve(port);
+    const isFirst = !isStream || !this.#streams.has(call) && message !== undefined;
+    if (isFirst) this.calls.push(method);
+    if (this.#token !== undefined && authentication !== this.#token) {
+      return this.#answer({ call, ...permissionDenied });
+    }
+    if (isStream) return this.#takeOfStream(question);
+    const override = this.overrides[method as "queryPolicies"] as
+      | ((message: unknown) => Reply<object>)
+      | undefined;
+    const reply = override?.(message) ?? this.#reply(method, message);
+    if (reply === "silence") return;
+    this.#answer("code" in reply ? { call, ...reply as Status } : { call, reply });
   }
-  function refuses(metadata: grpc.Metadata, done: Answer): boolean {
-    const refused = token !== undefined && metadata.get("authentication")[0] !== token;
-    if (refused) done({ code: grpc.status.PERMISSION_DENIED, details: "illegal token" });
-    return refused;
-  }
-  return {
-    EBPFProcessService: {
-      reportProcesses: unary<ProcessReportList>(
-        "reportProcesses",
-        ({ store }, list) => store.reportProcesses(list),
-      ),
-      keepAlive: unary<PingList>("keepAlive" as keyof Overrides, ({ store }, { processes, ebpfAgentID }) => {
-        store.agentIds.add(ebpfAgentID);
-        store.beats.push(processes.map(({ entityMetadata }) => entityMetadata));
+
+  #reply(method: string, message: unknown): object {
+    switch (method) {
+      case "reportProcesses":
+        return this.store.reportProcesses(message as ProcessReportList);
+      case "keepAlive":
+        this.store.keepAlive(message as PingList);
         return { commands: [] };
-      }),
-    },
-    ContinuousProfilingService: {
-      queryPolicies: unary<PolicyQuery>("queryPolicies", ({ store, queries }, query) => {
-        queries.push(query);
-        return store.queryPolicies(query);
-      }),
-      reportProfilingTask: unary<TaskReport>(
-        "reportProfilingTask",
-        ({ store }, report) => store.reportTask(report),
-      ),
-    },
-    EBPFProfilingService: {
-      queryTasks: unary<TaskQuery>("queryTasks", () => ({ commands: [] })),
-      collectProfilingData: clientStream<ProfilingDatum>("collectProfilingData", ({ store }) => {
-        let task: ProfilingDatum["task"];
-        return (datum) => task = store.addStacks(datum, task);
-      }),
-    },
-    MeterReportService: {
-      collectBatch: clientStream<MeterCollection>("collectBatch", ({ store }) => ({ meterData }) => {
-        store.meters.push(...meterData);
-      }),
-    },
-  };
+      case "queryPolicies":
+        this.queries.push(message as PolicyQuery);
+        return this.store.queryPolicies(message as PolicyQuery);
+      case "reportProfilingTask":
+        return this.store.reportTask(message as TaskReport);
+      case "queryTasks":
+        return { commands: [] };
+      default:
+        return { code: 12, details: `unknown method ${method}` };
+    }
+  }
+
+  #takeOfStream({ call, method, message }: Question): void {
+    const stream = this.#streams.get(call) ?? { task: undefined, isOver: false };
+    if (message === undefined) {
+      this.#streams.delete(call);
+      if (stream.isOver) return;
+      this.#answer(
+        this.overrides.losesAnswer?.() ? { call, reset: true } : { call, reply: { commands: [] } },
+      );
+      return;
+    }
+    this.#streams.set(call, stream);
+    if (stream.isOver) return;
+    if (this.overrides.breaksStream?.()) {
+      stream.isOver = true;
+      this.#answer({ call, reset: true });
+      return;
+    }
+    if (method === "collectBatch") this.store.meters.push(...(message as MeterCollection).meterData);
+    else stream.task = this.store.addStacks(message as ProfilingDatum, stream.task);
+  }
+
+  #answer(answer: Answer): void {
+    this.#input.write(new TextEncoder().encode(`${JSON.stringify(answer)}\n`)).catch(() => {});
+  }
 }
 
-/** Sends RST_STREAM with no status before it: grpc-js has no call for what a server does that dies. */
-function resetStream(call: Stream): void {
-  const { stream } = (call as unknown as { call: { stream: ServerHttp2Stream } }).call;
-  stream.close(constants.NGHTTP2_INTERNAL_ERROR);
+let bundled: Promise<string> | undefined;
+
+/** The server as Node runs it, by its content; it lies where Node finds the packages. */
+async function bundle(): Promise<string> {
+  const folder = `${repositoryRoot}/build/tests`;
+  await Deno.mkdir(folder, { recursive: true });
+  const { outputFiles: [file] } = await build({
+    entryPoints: [new URL("grpc_bridge.ts", import.meta.url).pathname],
+    ...{
+      bundle: true,
+      write: false,
+      platform: "node",
+      format: "esm",
+      packages: "external",
+      logLevel: "error",
+    },
+  });
+  const path = `${folder}/grpc_bridge-${file!.hash.replaceAll(/[^A-Za-z0-9]/g, "")}.mjs`;
+  const temporary = await Deno.makeTempFile({ dir: folder });
+  await Deno.writeFile(temporary, file!.contents);
+  await Deno.rename(temporary, path);
+  return path;
 }

@@ -3,6 +3,7 @@ import type {
   Commands,
   EntityMetadata,
   Meter,
+  PingList,
   PolicyQuery,
   ProcessMetadata,
   ProcessReportList,
@@ -101,6 +102,11 @@ export class OapStore {
         return { processId, ...(hostProcess === undefined ? { k8sProcess: known } : { hostProcess: known }) };
       }),
     };
+  }
+
+  keepAlive({ processes, ebpfAgentID }: PingList): void {
+    this.agentIds.add(ebpfAgentID);
+    this.beats.push(processes.map(({ entityMetadata }) => entityMetadata));
   }
 
   reportTask(report: TaskReport): Commands {

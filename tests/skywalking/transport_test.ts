@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { createServer as createHttpServer } from "node:http";
 import { type AddressInfo, connect, createServer as createTcpServer, type Server } from "node:net";
 import { createServer as createTlsServer, type TlsOptions } from "node:tls";
-import { status } from "@grpc/grpc-js";
 import { askOap } from "../../src/agent/skywalking/ask_oap.ts";
 import { createOapTransport, type OapOptions } from "../../src/agent/skywalking/transport.ts";
 import { type CertificateFiles, makeCertificate } from "../support/certificate.ts";
@@ -115,6 +114,6 @@ Deno.test("an OAP that is too old, one that is overloaded and one that answers n
   await using oap = await OapPlayer.start();
   oap.overrides.queryPolicies = () => "silence";
   assert.match(await ask({ url: oap.url }, 300), /^The OAP at \S+ does not answer in time$/);
-  oap.overrides.queryPolicies = () => ({ code: status.RESOURCE_EXHAUSTED, details: "full" });
+  oap.overrides.queryPolicies = () => ({ code: 8, details: "full" });
   assert.match(await ask({ url: oap.url }), /is overloaded: full$/);
 });

@@ -6,7 +6,7 @@ export const sampleConfig =
 # The services' users read this file: tokens and keys belong into files of their own.
 
 # The agent: where it reports. Its token is in ${agentTokenPath}.
-# backend: { url: "https://stakeout.example:7471" }
+# backend: { url: "https://stakeout.example:7471" } # or skywalking://oap:11800, SkyWalking's OAP
 # tls: { ca_file: /etc/stakeout/ca.pem }
 
 # The server: beyond 127.0.0.1 it needs TLS. To hand it a key that only root reads, run
