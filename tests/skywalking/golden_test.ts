@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { commandsNamed } from "../../src/agent/skywalking/command.ts";
 import { EntityBook } from "../../src/agent/skywalking/entity.ts";
-import { toMeters } from "../../src/agent/skywalking/meters.ts";
+import { MeterEncoder } from "../../src/agent/skywalking/meters.ts";
 import { toEntityMetadata, toProcessProperties } from "../../src/agent/skywalking/process_properties.ts";
 import { StackData } from "../../src/agent/skywalking/stack_data.ts";
 import { toTaskReport } from "../../src/agent/skywalking/task_report.ts";
@@ -22,7 +22,6 @@ import {
   EBPFProfilingTaskMetadataSchema,
   EBPFProfilingTaskQuerySchema,
 } from "../../src/gen/skywalking/v3/ebpf_profiling_pb.ts";
-import { MeterDataCollectionSchema } from "../../src/gen/skywalking/v3/meter_pb.ts";
 import { MetricColumnsSchema } from "../../src/gen/stakeout/v1/agent_service_pb.ts";
 import { type Cause, CauseSchema, ProfileKind, SlotState } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { silentLogger } from "../../lib/log.ts";
@@ -234,15 +233,12 @@ Deno.test("meters are the bytes of the protocol", () => {
     ],
     states: Uint8Array.of(1, 1, 1, 0),
   });
-  const [collection] = toMeters(columns, {
-    entityOf: () => book.nameOf(shop),
-    all: () => [],
-    reads: () => true,
-  });
+  const owners = { entityOf: () => book.nameOf(shop), all: () => [], reads: () => true };
+  const [collection] = new MeterEncoder(owners).encode(columns);
   const labels = [pair(2, "process_name", "shop"), pair(2, "layer", "GENERAL")];
   const end = (atUnixMs: bigint) => [text(3, "shop"), text(4, "host-1"), number(5, atUnixMs)];
   assert.deepEqual(
-    toBinary(MeterDataCollectionSchema, collection!),
+    collection,
     bytes(
       message(
         1,

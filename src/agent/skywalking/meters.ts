@@ -1,17 +1,11 @@
-import { create } from "@bufbuild/protobuf";
-import {
-  type MeterData,
-  type MeterDataCollection,
-  MeterDataCollectionSchema,
-  MeterDataSchema,
-} from "../../gen/skywalking/v3/meter_pb.ts";
 import type { MetricColumns } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import type { Series } from "../../gen/stakeout/v1/process_pb.ts";
 import { SlotState } from "../../gen/stakeout/v1/task_pb.ts";
 import { metrics } from "../../model/metric.ts";
 import type { Entity } from "./entity.ts";
 import { seriesKey } from "./held_policies.ts";
-import { oapMonitors } from "./monitors.ts";
+import { MeterTemplate } from "./meter_template.ts";
+import { type OapMonitor, oapMonitors } from "./monitors.ts";
 
 /** Who values belong to. */
 export interface MeterOwners {
@@ -28,44 +22,62 @@ interface Point {
   readonly value: number;
 }
 
+interface Meter {
+  readonly template: MeterTemplate;
+  readonly point: Point;
+}
+
 const monitors = new Map(oapMonitors.map((monitor) => [String(monitor.metric), monitor]));
 
 /**
- * Makes meters of a few seconds of series, one collection of each service instance: only of what a policy of the OAP reads,
- * with SkyWalking's names and labels.
+ * Makes meters of a few seconds of series: only of what a policy of the OAP reads, with SkyWalking's names and labels.
  *
  * HTTP values go second by second, dated at its start; of the others the mean of the stretch goes, dated at its last second:
  * an OAP keeps nothing but the mean of a minute.
  */
-export function toMeters(columns: MetricColumns, owners: MeterOwners): MeterDataCollection[] {
-  const collections = new Map<string, MeterData[]>();
-  for (const [index, series] of columns.series.entries()) {
-    const monitor = monitors.get(series.metric);
-    const points = monitor === undefined ? [] : readPoints(columns, index);
-    if (monitor === undefined || points.length === 0) continue;
-    for (const entity of entitiesOf(series, owners)) {
-      if (!owners.reads(entity.service, seriesKey(series))) continue;
-      const group = JSON.stringify([entity.service, entity.instance]);
-      const data = collections.get(group) ?? [];
-      collections.set(group, data);
-      const labels = labelsOf(entity, series);
-      for (const { atUnixMs, value } of points) {
-        data.push(create(MeterDataSchema, {
-          metric: { case: "singleValue", value: { name: monitor.meter, labels, value } },
-          service: entity.service,
-          serviceInstance: entity.instance,
-          timestamp: BigInt(atUnixMs),
-        }));
+export class MeterEncoder {
+  readonly #owners: MeterOwners;
+  /** What is the same in all points of a series of an entity; gone with the entity. */
+  readonly #templates = new WeakMap<Entity, Map<string, MeterTemplate>>();
+
+  constructor(owners: MeterOwners) {
+    this.#owners = owners;
+  }
+
+  /** One serialized MeterDataCollection of each service instance that has a value. */
+  encode(columns: MetricColumns): Uint8Array<ArrayBuffer>[] {
+    const groups = new Map<string, Meter[]>();
+    for (const [index, series] of columns.series.entries()) {
+      const monitor = monitors.get(series.metric);
+      if (monitor === undefined) continue;
+      const key = seriesKey(series);
+      let points: Point[] | undefined;
+      for (const entity of this.#entitiesOf(series)) {
+        if (!this.#owners.reads(entity.service, key)) continue;
+        const template = this.#templateOf(entity, key, monitor, series);
+        const group = groups.get(template.group) ?? [];
+        groups.set(template.group, group);
+        points ??= readPoints(columns, index);
+        for (const point of points) group.push({ template, point });
       }
     }
+    return [...groups.values()].filter((meters) => meters.length > 0).map(write);
   }
-  return [...collections.values()].map((meterData) => create(MeterDataCollectionSchema, { meterData }));
-}
 
-function entitiesOf(series: Series, owners: MeterOwners): Iterable<Entity> {
-  if (series.processId === "") return owners.all();
-  const entity = owners.entityOf(series.processId);
-  return entity === undefined ? [] : [entity];
+  #entitiesOf(series: Series): Iterable<Entity> {
+    if (series.processId === "") return this.#owners.all();
+    const entity = this.#owners.entityOf(series.processId);
+    return entity === undefined ? [] : [entity];
+  }
+
+  #templateOf(entity: Entity, key: string, monitor: OapMonitor, { uri }: Series): MeterTemplate {
+    const templates = this.#templates.get(entity) ?? new Map<string, MeterTemplate>();
+    this.#templates.set(entity, templates);
+    const template = templates.get(key) ??
+      new MeterTemplate(monitor.meter, entity, metrics[monitor.metric].http ? uri || "global" : undefined);
+    templates.set(key, template);
+    return template;
+  }
 }
 
 function readPoints({ startUnixMs, seconds, values, states, series }: MetricColumns, index: number): Point[] {
@@ -81,11 +93,12 @@ function readPoints({ startUnixMs, seconds, values, states, series }: MetricColu
   return [{ atUnixMs: last.atUnixMs, value: mean }];
 }
 
-function labelsOf(entity: Entity, { metric, uri }: Series): { name: string; value: string }[] {
-  const labels = [
-    { name: "process_name", value: entity.processName },
-    { name: "layer", value: entity.layer },
-  ];
-  if (metric.startsWith("http_")) labels.push({ name: "uri", value: uri === "" ? "global" : uri });
-  return labels;
+function write(meters: readonly Meter[]): Uint8Array<ArrayBuffer> {
+  const whole = new DataView(new ArrayBuffer(meters.reduce((bytes, { template }) => bytes + template.bytes, 0)));
+  let at = 0;
+  for (const { template, point: { value, atUnixMs } } of meters) {
+    template.write(whole, at, value, atUnixMs);
+    at += template.bytes;
+  }
+  return new Uint8Array(whole.buffer);
 }

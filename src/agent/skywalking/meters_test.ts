@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { MeterDataCollectionSchema } from "../../gen/skywalking/v3/meter_pb.ts";
 import { MetricColumnsSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import type { SeriesSchema } from "../../gen/stakeout/v1/process_pb.ts";
 import type { Entity } from "./entity.ts";
-import { toMeters } from "./meters.ts";
+import { MeterEncoder } from "./meters.ts";
 
 const entities = new Map(["one", "two"].map((name): [string, Entity] => [
   name,
@@ -16,18 +17,19 @@ function metersOf(series: MessageInitShape<typeof SeriesSchema>[], reads: readon
     ...{ startUnixMs: 1000n, seconds: 1, series, values: series.map(() => 5) },
     states: new Uint8Array(series.length).fill(1),
   });
-  const collections = toMeters(columns, {
+  const encoder = new MeterEncoder({
     entityOf: (id) => entities.get(id),
     all: () => entities.values(),
     reads: (service, key) => reads.includes(`${service} ${key}`),
   });
+  const collections = encoder.encode(columns).map((bytes) => fromBinary(MeterDataCollectionSchema, bytes));
   return collections.flatMap(({ meterData }) => meterData).map(({ service, metric }) => {
     const { name = "", labels = [] } = metric.value ?? {};
     return [service, name, ...labels.map(({ value }) => value)].join(" ");
   });
 }
 
-Deno.test("toMeters() sends only what a policy of the service reads, and by the errors that it means", () => {
+Deno.test("encode() sends only what a policy of the service reads, and by the errors that it means", () => {
   const series = [
     { processId: "one", metric: "process_cpu" },
     { processId: "two", metric: "process_cpu" },
@@ -54,7 +56,7 @@ Deno.test("toMeters() sends only what a policy of the service reads, and by the 
   ]);
 });
 
-Deno.test("toMeters() sends the host's load for each process whose policy reads it", () => {
+Deno.test("encode() sends the host's load for each process whose policy reads it", () => {
   const series = [{ processId: "", metric: "system_load" }];
   assert.deepEqual(metersOf(series, ["two system_load  "]), ["two rover_con_p_system_load two GENERAL"]);
   assert.deepEqual(metersOf(series, []), []);

@@ -1,14 +1,13 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { EBPFProcessProperties } from "../../gen/skywalking/v3/ebpf_process_pb.ts";
 import type { EBPFProfilingData } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
-import type { MeterDataCollection } from "../../gen/skywalking/v3/meter_pb.ts";
 import type { MetricColumns } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import type { ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
 import { SkyWalkingRecordSchema } from "../../gen/stakeout/v1/skywalking_queue_pb.ts";
 import { type ProfileKind, type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import type { QueuedRecord, RecordBody } from "../report_wire.ts";
 import type { Entity } from "./entity.ts";
-import { type MeterOwners, toMeters } from "./meters.ts";
+import { MeterEncoder, type MeterOwners } from "./meters.ts";
 import { StackData } from "./stack_data.ts";
 import type { TaskKey } from "./task_ids.ts";
 import { toTaskReport } from "./task_report.ts";
@@ -37,7 +36,6 @@ interface Run {
   readonly lastAtUnixMs: Map<ProfileKind, number>;
 }
 
-const mostMetersInRecord = 2_000;
 const recordBytes = 512 * 1024;
 
 /**
@@ -48,10 +46,12 @@ const recordBytes = 512 * 1024;
  */
 export class RecordEncoder {
   readonly #parts: EncoderParts;
+  readonly #meters: MeterEncoder;
   readonly #runs = new Map<string, Run>();
 
   constructor(parts: EncoderParts) {
     this.#parts = parts;
+    this.#meters = new MeterEncoder(parts.owners);
   }
 
   /** See {@linkcode ReportWire.encode}. */
@@ -71,15 +71,15 @@ export class RecordEncoder {
 
   #encodeMetrics(columns: MetricColumns): QueuedRecord[] {
     const records: QueuedRecord[] = [];
-    let collections: MeterDataCollection[] = [];
-    let meters = 0;
-    for (const collection of toMeters(columns, this.#parts.owners)) {
+    let collections: Uint8Array[] = [];
+    let bytes = 0;
+    for (const collection of this.#meters.encode(columns)) {
       collections.push(collection);
-      meters += collection.meterData.length;
-      if (meters < mostMetersInRecord) continue;
+      bytes += collection.length;
+      if (bytes < recordBytes) continue;
       records.push(toRecord("metrics", { case: "meters", value: { collections } }));
       collections = [];
-      meters = 0;
+      bytes = 0;
     }
     if (collections.length > 0) records.push(toRecord("metrics", { case: "meters", value: { collections } }));
     return records;

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { WireType } from "@bufbuild/protobuf/wire";
 import { type Client, Code, ConnectError, createClient } from "@connectrpc/connect";
 import type { Logger } from "../../../lib/log.ts";
 import { ContinuousProfilingService } from "../../gen/skywalking/v3/continuous_profiling_pb.ts";
@@ -7,7 +8,7 @@ import {
   EBPFProfilingService,
   EBPFProfilingTaskMetadataSchema,
 } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
-import { type MeterDataCollection, MeterReportService } from "../../gen/skywalking/v3/meter_pb.ts";
+import { type MeterDataCollection, MeterDataCollectionSchema, MeterReportService } from "../../gen/skywalking/v3/meter_pb.ts";
 import type { SkyWalkingMeters, SkyWalkingProfile } from "../../gen/stakeout/v1/skywalking_queue_pb.ts";
 import type { QueuedRecord, RecordBody, ReportWire } from "../report_wire.ts";
 import type { SpoolRecord } from "../spool_record.ts";
@@ -106,7 +107,7 @@ export class SkyWalkingWire implements ReportWire {
   }
 
   async #sendMeters(meters: readonly SkyWalkingMeters[], signal: AbortSignal): Promise<void> {
-    const all = meters.flatMap(({ collections }) => collections);
+    const all = meters.flatMap(({ collections }) => collections.map(asCollection));
     await this.#meters.collectBatch(inTurn<MeterDataCollection>(all), { signal, timeoutMs: streamMs });
   }
 
@@ -149,6 +150,14 @@ export class SkyWalkingWire implements ReportWire {
       ? new ConnectError(failure.rawMessage, Code.InvalidArgument, undefined, undefined, error)
       : failure;
   }
+}
+
+/** A collection that is serialized already: what comes after its first tag goes out as it is, as an unknown field. */
+function asCollection(bytes: Uint8Array): MeterDataCollection {
+  const collection = create(MeterDataCollectionSchema);
+  const { number: no } = MeterDataCollectionSchema.field.meterData;
+  collection.$unknown = [{ no, wireType: WireType.LengthDelimited, data: bytes.subarray(1) }];
+  return collection;
 }
 
 /** As the RPC library wants the messages of a stream. */

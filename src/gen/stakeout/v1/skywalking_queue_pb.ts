@@ -10,8 +10,6 @@ import type { EBPFProcessProperties } from "../../skywalking/v3/ebpf_process_pb.
 import { file_skywalking_v3_ebpf_process } from "../../skywalking/v3/ebpf_process_pb.ts";
 import type { EBPFProfilingData } from "../../skywalking/v3/ebpf_profiling_pb.ts";
 import { file_skywalking_v3_ebpf_profiling } from "../../skywalking/v3/ebpf_profiling_pb.ts";
-import type { MeterDataCollection } from "../../skywalking/v3/meter_pb.ts";
-import { file_skywalking_v3_meter } from "../../skywalking/v3/meter_pb.ts";
 import type { ProfileKind } from "./task_pb.ts";
 import { file_stakeout_v1_task } from "./task_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -20,7 +18,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/skywalking_queue.proto.
  */
 export const file_stakeout_v1_skywalking_queue: GenFile = /*@__PURE__*/
-  fileDesc("CiJzdGFrZW91dC92MS9za3l3YWxraW5nX3F1ZXVlLnByb3RvEgtzdGFrZW91dC52MSKrAQoQU2t5V2Fsa2luZ1JlY29yZBIvCgZtZXRlcnMYASABKAsyHS5zdGFrZW91dC52MS5Ta3lXYWxraW5nTWV0ZXJzSAASKwoEdGFzaxgCIAEoCzIbLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrSAASMQoHcHJvZmlsZRgDIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdQcm9maWxlSABCBgoEYm9keSJLChBTa3lXYWxraW5nTWV0ZXJzEjcKC2NvbGxlY3Rpb25zGAEgAygLMiIuc2t5d2Fsa2luZy52My5NZXRlckRhdGFDb2xsZWN0aW9uImAKEVNreVdhbGtpbmdUYXNrS2V5Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhIKCnByb2Nlc3NfaWQYAyABKAkirgEKDlNreVdhbGtpbmdUYXNrEisKA2tleRgBIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrS2V5EjUKB3Byb2Nlc3MYAiABKAsyJC5za3l3YWxraW5nLnYzLkVCUEZQcm9jZXNzUHJvcGVydGllcxI4CgZyZXBvcnQYAyABKAsyKC5za3l3YWxraW5nLnYzLkNvbnRpbnVvdXNQcm9maWxpbmdSZXBvcnQioAEKEVNreVdhbGtpbmdQcm9maWxlEisKA2tleRgBIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrS2V5EhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgCIAEoAxISCgphdF91bml4X21zGAMgASgDEi4KBGRhdGEYBCADKAsyIC5za3l3YWxraW5nLnYzLkVCUEZQcm9maWxpbmdEYXRhYgZwcm90bzM", [file_skywalking_v3_continuous_profiling, file_skywalking_v3_ebpf_process, file_skywalking_v3_ebpf_profiling, file_skywalking_v3_meter, file_stakeout_v1_task]);
+  fileDesc("CiJzdGFrZW91dC92MS9za3l3YWxraW5nX3F1ZXVlLnByb3RvEgtzdGFrZW91dC52MSKrAQoQU2t5V2Fsa2luZ1JlY29yZBIvCgZtZXRlcnMYASABKAsyHS5zdGFrZW91dC52MS5Ta3lXYWxraW5nTWV0ZXJzSAASKwoEdGFzaxgCIAEoCzIbLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrSAASMQoHcHJvZmlsZRgDIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdQcm9maWxlSABCBgoEYm9keSInChBTa3lXYWxraW5nTWV0ZXJzEhMKC2NvbGxlY3Rpb25zGAEgAygMImAKEVNreVdhbGtpbmdUYXNrS2V5Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhIKCnByb2Nlc3NfaWQYAyABKAkirgEKDlNreVdhbGtpbmdUYXNrEisKA2tleRgBIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrS2V5EjUKB3Byb2Nlc3MYAiABKAsyJC5za3l3YWxraW5nLnYzLkVCUEZQcm9jZXNzUHJvcGVydGllcxI4CgZyZXBvcnQYAyABKAsyKC5za3l3YWxraW5nLnYzLkNvbnRpbnVvdXNQcm9maWxpbmdSZXBvcnQioAEKEVNreVdhbGtpbmdQcm9maWxlEisKA2tleRgBIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrS2V5EhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgCIAEoAxISCgphdF91bml4X21zGAMgASgDEi4KBGRhdGEYBCADKAsyIC5za3l3YWxraW5nLnYzLkVCUEZQcm9maWxpbmdEYXRhYgZwcm90bzM", [file_skywalking_v3_continuous_profiling, file_skywalking_v3_ebpf_process, file_skywalking_v3_ebpf_profiling, file_stakeout_v1_task]);
 
 /**
  * What the queue of an agent holds that reports to SkyWalking's OAP. It lies on the agent's disk and is sent to nobody:
@@ -65,11 +63,11 @@ export const SkyWalkingRecordSchema: GenMessage<SkyWalkingRecord> = /*@__PURE__*
  */
 export type SkyWalkingMeters = Message<"stakeout.v1.SkyWalkingMeters"> & {
   /**
-   * One of each service instance.
+   * One serialized skywalking.v3.MeterDataCollection of each service instance.
    *
-   * @generated from field: repeated skywalking.v3.MeterDataCollection collections = 1;
+   * @generated from field: repeated bytes collections = 1;
    */
-  collections: MeterDataCollection[];
+  collections: Uint8Array[];
 };
 
 /**
