@@ -49,6 +49,7 @@ export class Discovery {
   #changed = new Set<LiveProcess>();
   #gone = new Set<LiveProcess>();
   #missed = 0;
+  #revision = 0;
 
   constructor(options: DiscoveryOptions) {
     this.#options = options;
@@ -58,6 +59,11 @@ export class Discovery {
   /** User processes that are known now. */
   get size(): number {
     return this.#live.size;
+  }
+
+  /** Another number whenever a process has come, gone, or is named anew. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Processes that ended before anything was read of them, since the start. */
@@ -146,6 +152,7 @@ export class Discovery {
       this.#live.set(row, added);
       this.#facts.set(added, facts);
       this.#appeared.add(added);
+      this.#revision++;
     } else {
       this.#facts.set(live, facts);
       this.#replace(live, process);
@@ -154,6 +161,7 @@ export class Discovery {
 
   #replace(live: LiveProcess, process: Process): void {
     live.process = process;
+    this.#revision++;
     if (!this.#appeared.has(live)) this.#changed.add(live);
   }
 
@@ -162,6 +170,7 @@ export class Discovery {
     if (this.#unread.delete(row) && live === undefined) this.#missed++;
     if (live === undefined) return;
     this.#live.delete(row);
+    this.#revision++;
     this.#facts.delete(live);
     this.#changed.delete(live);
     // Who came and went between two looks was never there.

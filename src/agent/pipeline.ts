@@ -26,6 +26,8 @@ export interface PipelineOptions extends NamingOptions {
   bootId: string;
   /** These and what they start are Stakeout itself. */
   ownPids: readonly number[];
+  /** Seconds that every window keeps, whatever its rules look at; 1 when absent. */
+  leastWindowSeconds?: number;
 }
 
 /** What came of one second. */
@@ -41,7 +43,7 @@ export interface PipelineTick {
  * and starts nothing; the caller brings a snapshot a second.
  */
 export class Pipeline {
-  readonly windows = new WindowSet();
+  readonly windows: WindowSet;
   readonly discovery: Discovery;
   readonly #options: PipelineOptions;
   readonly #table: ProcessTable;
@@ -52,6 +54,7 @@ export class Pipeline {
 
   constructor(options: PipelineOptions) {
     this.#options = options;
+    this.windows = new WindowSet(options.leastWindowSeconds);
     this.#table = new ProcessTable(options.layout);
     this.#matcher = new Matcher(options.host);
     this.discovery = new Discovery({ ...options, table: this.#table });

@@ -50,10 +50,16 @@ interface WatchedProcess {
  * Limits: `windowLimits`; `watch` says what it refused, and tries again whenever it is called anew.
  */
 export class WindowSet {
+  readonly #leastSeconds: number;
   readonly #processes = new Map<string, WatchedProcess>();
   readonly #httpRules = new Map<string, number>();
   #bytes = 0;
   #watched = 0;
+
+  /** @param leastSeconds Length of a window whose rules look at less: as much is reported at once. */
+  constructor(leastSeconds = 1) {
+    this.#leastSeconds = leastSeconds;
+  }
 
   /** Memory of all slots. */
   get bytes(): number {
@@ -145,9 +151,10 @@ export class WindowSet {
     for (const uri of ruleUris(rule)) {
       const key = seriesKey(rule, uri);
       const seconds = lengths.get(key) ?? 0;
-      if (seconds >= rule.periodSeconds || longer.has(key)) continue;
-      longer.set(key, rule.periodSeconds);
-      bytes += windowBytes(rule.periodSeconds, counted) - windowBytes(seconds, counted);
+      const wanted = Math.max(rule.periodSeconds, this.#leastSeconds);
+      if (seconds >= wanted || longer.has(key)) continue;
+      longer.set(key, wanted);
+      bytes += windowBytes(wanted, counted) - windowBytes(seconds, counted);
     }
     return bytes > windowLimits.bytes ? undefined : longer;
   }

@@ -61,7 +61,7 @@ export interface BuiltAgent {
  * cannot; nothing stays loaded then.
  */
 export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
-  const { logger, emit, config, ownPids } = place;
+  const { logger, emit, config, ownPids, metricsEverySeconds = 2 } = place;
   const clock = new KernelClock();
   const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
@@ -83,6 +83,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     ...{ host, findPod: pods.findPod },
     overrides: config.services,
     ownPids,
+    leastWindowSeconds: metricsEverySeconds,
   });
   const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
   const tasks = new TaskRunner({
@@ -107,7 +108,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const agent = new Agent({
     ...place,
     ...{ clock, snapshots, pipeline, book, http, trigger, tasks },
-    metricsEverySeconds: place.metricsEverySeconds ?? 2,
+    metricsEverySeconds,
     problems: () => [...place.problems(), ...pods.problems()],
     budget: new Budget(readUse, clock.bootNs()),
     hostLoad: () => readLoadAverage() ?? 0,

@@ -40,13 +40,19 @@ class Follower implements AsyncDisposable {
       health: new OapHealth(url, logger),
       onPolicies: () => this.changes++,
     });
+    let revision = 0;
     const processes = new Map<string, { process: ReturnType<typeof sampleProcess> }>();
     const find = (service: string, index: number) => {
       const live = processes.get(service) ?? { process: sampleProcess(service, 100 + index) };
       processes.set(service, live);
       return live as never;
     };
-    this.#running = poll.run({ values: () => this.services.map(find) }, this.#abort.signal);
+    this.#running = poll.run({
+      values: () => this.services.map(find),
+      get revision() {
+        return revision++;
+      },
+    }, this.#abort.signal);
     this.#close = () => oap.close();
   }
 

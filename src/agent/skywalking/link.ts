@@ -20,8 +20,8 @@ import { TaskSender } from "./task_sender.ts";
 import { createOapTransport, type OapOptions } from "./transport.ts";
 import { SkyWalkingWire } from "./wire.ts";
 
-/** As SkyWalking's agent sends them. */
-const metricsEverySeconds = 5;
+/** SkyWalking's agent sends every 5 s, but an OAP keeps only the mean of a minute. */
+const metricsEverySeconds = 10;
 const stateName = "skywalking_policies";
 
 /**

@@ -45,6 +45,7 @@ export class PolicyPoll {
   #asked = new Set<string>();
   #polls = 0;
   #nextPollMs = 0;
+  #seenRevision = -1;
 
   constructor(options: PolicyPollOptions) {
     this.#options = options;
@@ -53,25 +54,36 @@ export class PolicyPoll {
   }
 
   /** Asks until `signal` is aborted. Never rejects. */
-  async run(discovery: Pick<Discovery, "values">, signal: AbortSignal): Promise<void> {
-    const { held, health, onPolicies } = this.#options;
+  async run(discovery: Pick<Discovery, "values" | "revision">, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const services = this.#findServices(discovery);
-      if (held.forgetGone(services, performance.now())) onPolicies();
-      const isRegular = performance.now() >= this.#nextPollMs;
-      if (isRegular || [...services.keys()].some((service) => !this.#asked.has(service))) {
-        if (isRegular) this.#nextPollMs = performance.now() + this.#pollMs;
-        try {
-          await this.#poll(services, signal);
-          this.#asked = isRegular ? new Set(services.keys()) : this.#asked.union(new Set(services.keys()));
-          health.succeed("policies");
-        } catch (error) {
-          if (signal.aborted) return;
-          health.fail("policies", error);
-          await sleep(Math.random() * this.#pollMs, signal);
-        }
-      }
+      const isDue = performance.now() >= this.#nextPollMs;
+      if (isDue || discovery.revision !== this.#seenRevision) await this.#look(discovery, isDue, signal);
       await sleep(Math.min(lookMs, this.#pollMs), signal);
+    }
+  }
+
+  /** Asks if it is time to, or if there is a service that has not been asked for. */
+  async #look(
+    discovery: Pick<Discovery, "values" | "revision">,
+    isDue: boolean,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { held, health, onPolicies } = this.#options;
+    this.#seenRevision = discovery.revision;
+    const services = this.#findServices(discovery);
+    if (held.forgetGone(services, performance.now())) onPolicies();
+    const names = new Set(services.keys());
+    if (!isDue && names.isSubsetOf(this.#asked)) return;
+    if (isDue) this.#nextPollMs = performance.now() + this.#pollMs;
+    try {
+      await this.#poll(services, signal);
+      this.#asked = isDue ? names : this.#asked.union(names);
+      health.succeed("policies");
+    } catch (error) {
+      if (signal.aborted) return;
+      this.#seenRevision = -1;
+      health.fail("policies", error);
+      await sleep(Math.random() * this.#pollMs, signal);
     }
   }
 

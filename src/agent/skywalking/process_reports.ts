@@ -27,13 +27,14 @@ export class ProcessReports {
   #hostIp = "";
   #beats = 0;
   #nextBeatMs = 0;
+  #toldRevision = -1;
 
   constructor(options: ProcessReportsOptions) {
     this.#options = options;
   }
 
   /** Tells until `signal` is aborted. Never rejects. */
-  async run(discovery: Pick<Discovery, "values">, signal: AbortSignal): Promise<void> {
+  async run(discovery: Pick<Discovery, "values" | "revision">, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       try {
         if (await this.#tell(discovery, signal)) this.#options.health.succeed("processes");
@@ -42,6 +43,7 @@ export class ProcessReports {
         // What arrived is not known: all is told anew.
         this.#told.clear();
         this.#nextBeatMs = 0;
+        this.#toldRevision = -1;
         this.#options.health.fail("processes", error);
         await sleep(beatMs / 10 * (1 + Math.random()), signal);
       }
@@ -50,9 +52,11 @@ export class ProcessReports {
   }
 
   /** False when there was nothing to tell. */
-  async #tell(discovery: Pick<Discovery, "values">, signal: AbortSignal): Promise<boolean> {
+  async #tell(discovery: Pick<Discovery, "values" | "revision">, signal: AbortSignal): Promise<boolean> {
     const { book, registry } = this.#options;
     const isBeat = performance.now() >= this.#nextBeatMs;
+    if (!isBeat && discovery.revision === this.#toldRevision) return false;
+    const { revision } = discovery;
     const isWhole = isBeat && this.#beats % wholeEveryBeats === 0;
     if (isWhole) this.#hostIp = findHostIp();
     const processes = [...discovery.values()].map(({ process }) => process);
@@ -67,12 +71,12 @@ export class ProcessReports {
       if (!isWhole && this.#told.get(process.id) === entity) continue;
       news.push({ id: process.id, entity, properties: toProcessProperties(process, entity, this.#hostIp) });
     }
-    if (news.length === 0 && !isBeat) return false;
     if (news.length > 0) {
       await registry.report(news.map(({ properties }) => properties), signal);
       for (const { id, entity } of news) this.#told.set(id, entity);
     }
-    if (!isBeat) return true;
+    this.#toldRevision = revision;
+    if (!isBeat) return news.length > 0;
     if (!isWhole && entities.length > 0) await registry.keepAlive(entities, signal);
     if (isWhole) registry.keepOnly(entities);
     this.#beats += 1;
