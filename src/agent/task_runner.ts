@@ -125,7 +125,10 @@ export class TaskRunner {
       endedAtBootNs: Math.max(...outcomes.map(({ endedAtBootNs }) => endedAtBootNs)),
       loss: outcomes.map(({ loss }) => loss).reduce(addLoss, noLoss),
     };
-    this.#options.logger.info("Task ended", { task: task.id, state: final.state, taken: final.loss.taken });
+    this.#options.logger.info("Task ended", {
+      ...{ task: task.id, state: final.state, taken: final.loss.taken },
+      ...(final.message === "" ? {} : { reason: final.message }),
+    });
     await this.#options.onTask(final);
   }
 

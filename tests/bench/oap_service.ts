@@ -3,8 +3,13 @@ import { OapPlayer } from "../skywalking/oap_player.ts";
 
 const [service = ""] = Deno.args;
 const oap = await OapPlayer.start();
-const item = (threshold: string) => ({ Threshold: threshold, Period: 60, Count: 30 });
-oap.store.save(service, { ON_CPU: { PROCESS_CPU: item("90"), PROCESS_THREAD_COUNT: item("1000") } });
+
+oap.store.save(service, {
+  ON_CPU: {
+    PROCESS_CPU: { Threshold: "90", Period: 60, Count: 30 },
+    PROCESS_THREAD_COUNT: { Threshold: "1000", Period: 60, Count: 30 },
+  },
+});
 console.log(`listening on ${oap.port}`);
 setInterval(() => {
   console.log(`meters ${oap.store.meters.length} processes ${oap.store.processes.size}`);

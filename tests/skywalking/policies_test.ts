@@ -13,10 +13,11 @@ import { makeCommand } from "./oap_messages.ts";
 import { OapPlayer } from "./oap_player.ts";
 import { listeningLogger, sampleProcess } from "./samples.ts";
 
-const cpu = (threshold: string) => ({
-  ON_CPU: { PROCESS_CPU: { Threshold: threshold, Period: 10, Count: 3 } },
-});
 const settings = defaultConfig("/nonexistent").skywalking;
+
+function cpu(threshold: string) {
+  return { ON_CPU: { PROCESS_CPU: { Threshold: threshold, Period: 10, Count: 3 } } };
+}
 
 /** What an agent with these services holds, following an OAP every 100 ms. */
 class Follower implements AsyncDisposable {
