@@ -90,9 +90,9 @@ export class PolicyBook {
   }
 }
 
-/** What this version can do on any host: network profiles are not built yet. */
+/** What this version can do on a host that lacks nothing. */
 export const builtAbilities: Abilities = {
   metric: () => undefined,
-  kind: (kind) => kind !== "network" ? undefined : `this version does not take ${kind} profiles yet`,
+  kind: () => undefined,
   tls: () => undefined,
 };

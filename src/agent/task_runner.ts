@@ -2,18 +2,18 @@ import type { Logger } from "../../lib/log.ts";
 import type { ProfileKind } from "../model/policy.ts";
 import { addLoss, noLoss } from "../model/profile.ts";
 import type { Task } from "../model/task.ts";
-import type { ChunkSink, ProfileOutcome, Profiler, RunControl } from "./profile/profiler.ts";
+import type { Chunk, ChunkSink, ProfileOutcome, Profiler, RunControl } from "./profile/profiler.ts";
 import type { TaskPlan } from "./trigger.ts";
 
 /** What tasks need of their surroundings. */
 export interface TaskRunnerOptions {
-  readonly profilers: ReadonlyMap<ProfileKind, Profiler>;
+  readonly profilers: ReadonlyMap<ProfileKind, Profiler<Chunk>>;
   readonly host: string;
   readonly bootNs: () => number;
   readonly logger: Logger;
   /** Takes a task each time it changes; called with the state `running` first, with a final one last. */
   readonly onTask: (task: Task) => Promise<void>;
-  readonly onChunk: ChunkSink;
+  readonly onChunk: ChunkSink<Chunk>;
   /** Called once a task is over and reported. */
   readonly onEnded: (id: string) => void;
 }

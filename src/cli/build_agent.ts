@@ -10,18 +10,21 @@ import { Budget } from "../agent/budget.ts";
 import { readBootId, readHostName } from "../agent/host.ts";
 import { HttpMonitor } from "../agent/http/http_monitor.ts";
 import { HttpPrograms } from "../agent/http/http_programs.ts";
+import { missingMessageHook } from "../agent/network/network_session.ts";
 import { Pipeline } from "../agent/pipeline.ts";
-import { builtAbilities, PolicyBook } from "../agent/policy_book.ts";
+import { type Abilities, builtAbilities, PolicyBook } from "../agent/policy_book.ts";
 import { processCpuProbe } from "../agent/probe/process_cpu.ts";
 import { processLayout, ProcessSnapshots } from "../agent/probe/process_snapshot.ts";
 import { systemLoadProbe } from "../agent/probe/system_load.ts";
 import { threadCountProbe } from "../agent/probe/thread_count.ts";
+import type { Chunk, Profiler } from "../agent/profile/profiler.ts";
 import type { RecordBody } from "../agent/report_wire.ts";
 import { TaskRunner } from "../agent/task_runner.ts";
 import { Trigger } from "../agent/trigger.ts";
 import { toWireTask } from "../agent/wire.ts";
 import type { Config } from "../model/config.ts";
 import { type ProfileKind, profileKinds } from "../model/policy.ts";
+import { buildNetworkProfiler } from "./build_network_profiler.ts";
 import { buildProfilers, type OnProgress } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 import { watchPods } from "./watch_pods.ts";
@@ -65,12 +68,17 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const clock = new KernelClock();
   const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
-  const book = new PolicyBook({ ...builtAbilities, tls: () => missingUprobes(libbpf)?.message });
+  const abilities: Abilities = {
+    ...builtAbilities,
+    kind: (kind) => kind === "network" ? missingMessageHook(libbpf)?.message : undefined,
+    tls: () => missingUprobes(libbpf)?.message,
+  };
+  const book = new PolicyBook(abilities);
   const http = new HttpMonitor({
     open: () => HttpPrograms.open(libbpf, readBuiltFile("bpf/http.bpf.o")),
     logger,
   });
-  const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds() });
+  const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds(abilities) });
   const pods = watchPods(logger);
   const host = readHostName();
   const pipeline = new Pipeline({
@@ -86,8 +94,12 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
     leastWindowSeconds: metricsEverySeconds,
   });
   const progress = place.onProgress === undefined ? {} : { onProgress: place.onProgress };
+  const processes = () => pipeline.discovery.values();
   const tasks = new TaskRunner({
-    profilers: buildProfilers({ config, libbpf, clock, logger, ...progress }),
+    profilers: new Map<ProfileKind, Profiler<Chunk>>([
+      ...buildProfilers({ config, libbpf, clock, logger, ...progress }),
+      ["network", buildNetworkProfiler({ ...{ libbpf, clock, logger, processes }, ...progress })],
+    ]),
     host,
     bootNs: () => clock.bootNs(),
     logger,
@@ -97,12 +109,7 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
         value: toWireTask(task, place.agentId, (atBootNs) => clock.unixMs(atBootNs)),
       });
     },
-    onChunk: async (chunk) =>
-      void await emit(
-        chunk.$typeName === "stakeout.v1.NetworkChunk"
-          ? { case: "network", value: chunk }
-          : { case: "profile", value: chunk },
-      ),
+    onChunk: async (chunk) => void await emit(toRecordBody(chunk)),
     onEnded: (id) => trigger.taskEnded(id),
   });
   const agent = new Agent({
@@ -133,13 +140,19 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   return { agent, clock, trigger, tasks, pipeline, close };
 }
 
+function toRecordBody(chunk: Chunk): RecordBody {
+  return chunk.$typeName === "stakeout.v1.NetworkChunk"
+    ? { case: "network", value: chunk }
+    : { case: "profile", value: chunk };
+}
+
 function makeTaskId(): string {
   return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }
 
-function unsupportedKinds(): Map<ProfileKind, string> {
+function unsupportedKinds(abilities: Abilities): Map<ProfileKind, string> {
   return new Map(profileKinds.flatMap((kind) => {
-    const reason = builtAbilities.kind(kind);
+    const reason = abilities.kind(kind);
     return reason === undefined ? [] : [[kind, reason]];
   }));
 }

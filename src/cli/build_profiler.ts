@@ -109,7 +109,7 @@ async function openDebuginfod(config: Config, logger: Logger): Promise<Debuginfo
 }
 
 /** The pid is there, its process began when ours did (to the tick of 10 ms that /proc tells), and a thread of it lives. */
-function isAlive({ pid, startBootNs }: Process): boolean {
+export function isAlive({ pid, startBootNs }: Process): boolean {
   const stat = readStat(pid);
   if (stat === undefined || Math.abs(stat.startTicks - Math.floor(startBootNs / 1e7)) > 1) return false;
   return stat.state !== "Z" || countTasks(pid) > 1;

@@ -13,9 +13,9 @@ import { buildProfilers } from "./build_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
 import { describeQuality } from "./describe_quality.ts";
-import { describeFileError } from "./describe_file_error.ts";
 import type { RecordOptions } from "./options.ts";
 import { printNote, writeOut } from "./output.ts";
+import { cannotWrite, checkFolder } from "./output_file.ts";
 import { ProgressLine } from "./terminal.ts";
 import { onEndSignal } from "./until_signal.ts";
 import { listNameNotes } from "./name_notes.ts";
@@ -90,24 +90,6 @@ export async function runRecord(options: RecordOptions): Promise<number> {
   const pidOf = new Map(processes.map(({ id, pid }) => [id, pid]));
   for (const note of listNameNotes(profile, pidOf)) printNote(`note: ${note}`);
   return 0;
-}
-
-/** Nobody wants to hear after ten minutes that the file cannot be made. @throws {CommandError} */
-async function checkFolder(outputFile: string): Promise<void> {
-  if (outputFile === "-") return;
-  const partial = `${outputFile}.part`;
-  try {
-    await Deno.writeFile(partial, new Uint8Array());
-    await Deno.remove(partial);
-  } catch (error) {
-    throw cannotWrite(outputFile, error);
-  }
-}
-
-function cannotWrite(outputFile: string, cause: unknown): CommandError {
-  return new CommandError(`Cannot write ${outputFile}: ${describeFileError(cause)}; give another -o FILE`, {
-    ...{ exitCode: 1, cause },
-  });
 }
 
 /** @throws {CommandError} when there is no such process. */

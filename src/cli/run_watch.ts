@@ -1,6 +1,7 @@
 import { createLogger } from "../../lib/log.ts";
 import type { ProfileProgress } from "../agent/profile/profiler.ts";
 import type { RecordBody } from "../agent/report_wire.ts";
+import type { NetworkChunk } from "../gen/stakeout/v1/network_pb.ts";
 import type { ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import type { Task as WireTask } from "../gen/stakeout/v1/task_pb.ts";
 import type { Task } from "../model/task.ts";
@@ -37,6 +38,7 @@ export async function runWatch(options: WatchOptions): Promise<number> {
     try {
       if (body.case === "task") await folders.putTask(body.value as WireTask);
       else if (body.case === "profile") folders.putChunk(body.value as ProfileChunk);
+      else if (body.case === "network") folders.putNetworkChunk(body.value as NetworkChunk);
     } catch (error) {
       logger.error("A task cannot be written", { reason: describeFileError(error) });
     }

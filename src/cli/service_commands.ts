@@ -99,7 +99,7 @@ Examples:
 interface RecordFlags {
   pid: number[];
   for: number;
-  output: string;
+  output?: string;
   frequency: number;
   format?: ProfileFormat;
   runtimeFrames?: boolean;
@@ -112,7 +112,7 @@ function addRecordCommand(program: Command, end: (exitCode: number) => void): vo
   addProfilingOptions(program.command("record"))
     .description("take one profile now")
     .requiredOption("--pid <pid>", "process to profile; may be repeated", collectPids)
-    .requiredOption("-o, --output <file>", "file to write")
+    .option("-o, --output <file>", "file to write; not needed with --network, which prints a table")
     .option("--for <duration>", "how long", parseSeconds, 10)
     .option("--frequency <hz>", "samples a second and CPU", parseFrequency, 99)
     .addOption(
@@ -122,18 +122,32 @@ function addRecordCommand(program: Command, end: (exitCode: number) => void): vo
     .option("--runtime-frames", "keep frames by which Node and Java run functions")
     .option("--off-cpu", "record where threads wait instead")
     .option("--minimum <duration>", "off-CPU: shortest wait that is kept", parseMinimum, 1)
-    .option("--network", "record requests instead")
+    .option("--network", "record whom the processes of the service talk to instead: a table, and JSON with -o")
     .addHelpText(
       "after",
       `
 Examples:
   sudo stakeout record --pid 4711 --for 10s -o checkout.pb.gz
   sudo stakeout record --pid 4711 --pid 4712 --frequency 999 -o checkout.folded
-  sudo stakeout record --pid 4711 --off-cpu --minimum 0.1ms -o waits.pb.gz`,
+  sudo stakeout record --pid 4711 --off-cpu --minimum 0.1ms -o waits.pb.gz
+  sudo stakeout record --pid 4711 --network --for 30s -o checkout.json`,
     )
     .action(async (options: RecordFlags, command: Command) => {
       if (options.network) {
-        throw new CommandError("--network is not in this build yet; record without it", { exitCode: 3 });
+        const service = await readServiceOptions(command);
+        const { runRecordNetwork } = await import("./run_record_network.ts");
+        const outputFile = options.output === undefined ? {} : { outputFile: options.output };
+        return end(
+          await runRecordNetwork({
+            ...service,
+            ...outputFile,
+            pids: options.pid,
+            durationSeconds: options.for,
+          }),
+        );
+      }
+      if (options.output === undefined) {
+        throw new CommandError("required option '-o, --output <file>' not specified", { exitCode: 2 });
       }
       const format = findProfileFormat(options.output, options.format);
       const service = await readServiceOptions(command);

@@ -1,8 +1,11 @@
 import type { Logger } from "../../lib/log.ts";
+import { NetworkMerger } from "../backend/network/network_merger.ts";
 import { ProfileMerger } from "../backend/profile/profile_merger.ts";
+import type { NetworkChunk } from "../gen/stakeout/v1/network_pb.ts";
 import type { Profile, ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import { type ProfileKind, type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { listNameNotes } from "./name_notes.ts";
+import { toNetworkRecord } from "./network_record.ts";
 import { nameKind, toTaskRecord } from "./task_record.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 
@@ -10,6 +13,7 @@ interface OpenTask {
   readonly folder: string;
   /** By kind. */
   readonly mergers: Map<ProfileKind, ProfileMerger>;
+  network: NetworkMerger | undefined;
 }
 
 const keptBytes = 1024 ** 3;
@@ -17,7 +21,7 @@ const keptBytes = 1024 ** 3;
 /**
  * Writes each task into a folder of its own: `<UTC time>-<policy>-<pid>/` with task.json from its start on, and
  * profile.pb.gz and profile.folded beside it when it has ended. Where a task has several kinds of stacks, the files of its
- * second kind are called after it: off_cpu.pb.gz.
+ * second kind are called after it: off_cpu.pb.gz. A network profile is network.json.
  *
  * Limits: the folder is kept under 1 GiB; the oldest tasks go first, said in the log.
  */
@@ -40,7 +44,7 @@ export class TaskFolders {
       "",
     );
     const name = `${time}-${task.policy}-${task.pids[0] ?? 0}`;
-    const open = this.#open.get(task.id) ?? { folder: `${this.#folder}/${name}`, mergers: new Map() };
+    const open = this.#open.get(task.id) ?? { folder: `${this.#folder}/${name}`, mergers: new Map(), network: undefined };
     this.#open.set(task.id, open);
     let notes: string[] = [];
     await Deno.mkdir(open.folder, { recursive: true, mode: 0o700 });
@@ -56,7 +60,18 @@ export class TaskFolders {
     await this.#prune(open.folder);
   }
 
-  /** Takes the next chunk of a task's profile. */
+  /** Takes the next chunk of a task's network profile. */
+  putNetworkChunk(chunk: NetworkChunk): void {
+    const open = this.#open.get(chunk.taskId);
+    if (open === undefined) return;
+    const taskStartMs = Number(chunk.startUnixMs);
+    // What is written are the sums of the whole task.
+    const range = { taskId: chunk.taskId, taskStartMs, fromSecond: 0, toSecond: 0, seriesOf: new Set<number>() };
+    open.network ??= new NetworkMerger(range);
+    open.network.add(chunk);
+  }
+
+  /** Takes the next chunk of a task's profile of stacks. */
   putChunk(chunk: ProfileChunk): void {
     const open = this.#open.get(chunk.taskId);
     if (open === undefined) return;

@@ -78,7 +78,7 @@ export class NetworkRecorder {
     });
     const control = { signal: recorder.#abort.signal, durationSeconds: 600 };
     recorder.#outcome = profiler.run(recorder.#task, (chunk) => {
-      recorder.#chunks.push(chunk as NetworkChunk);
+      recorder.#chunks.push(chunk);
       return Promise.resolve();
     }, control);
     await Promise.race([

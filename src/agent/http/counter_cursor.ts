@@ -1,6 +1,6 @@
 import { layouts } from "../../gen/records.ts";
 import { HttpInterval } from "./http_interval.ts";
-import { latencyBuckets } from "./latency_buckets.ts";
+import { latencyBuckets } from "../../model/latency_buckets.ts";
 
 const { size, offsets } = layouts.http_counters_value;
 

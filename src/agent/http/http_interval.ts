@@ -1,4 +1,4 @@
-import { latencyBucket, latencyBuckets } from "./latency_buckets.ts";
+import { latencyBucket, latencyBuckets } from "../../model/latency_buckets.ts";
 
 /** Requests that ended in one interval, of one process and role or of those that match one URI. */
 export class HttpInterval {
@@ -18,6 +18,16 @@ export class HttpInterval {
       this.maxNs =
         0;
     this.buckets.fill(0);
+  }
+
+  /** Adds all requests of another one. */
+  addAll(other: HttpInterval): void {
+    this.requests += other.requests;
+    this.errors4xx += other.errors4xx;
+    this.errors5xx += other.errors5xx;
+    this.sumNs += other.sumNs;
+    this.maxNs = Math.max(this.maxNs, other.maxNs);
+    for (let bucket = 0; bucket < latencyBuckets; bucket++) this.buckets[bucket]! += other.buckets[bucket]!;
   }
 
   /** Adds one request that stands for `weight`. */

@@ -1,7 +1,7 @@
 import type { HttpCounts } from "../../model/cause.ts";
 import type { Rule } from "../../model/policy.ts";
 import type { HttpInterval } from "./http_interval.ts";
-import { latencyBucket, latencyBuckets, quantileNs } from "./latency_buckets.ts";
+import { latencyBucket, latencyBuckets, quantileNs } from "../../model/latency_buckets.ts";
 
 /** What one second says of a rule's metric. */
 export interface HttpValue {

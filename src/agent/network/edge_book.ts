@@ -29,10 +29,16 @@ export interface EdgeBookOptions {
   readonly byTgid: (tgid: number) => LiveProcess | undefined;
 }
 
-/** Knows who is at the ends of all edges, and what of it has still to be said. */
+/**
+ * Knows who is at the ends of all edges, and what of it has still to be said. The kernel keeps clients on this host apart by
+ * their process; those that were gone before anybody knew them are one edge here.
+ */
 export class EdgeBook {
   readonly #options: EdgeBookOptions;
+  /** By number on the wire. */
   readonly #edges = new Map<number, KnownEdge>();
+  readonly #numbers = new Map<string, number>();
+  readonly #numberOfKernel = new Map<number, number>();
   readonly #processes = new Map<string, { message: NetworkProcess; said: boolean }>();
   #chunks = 0;
 
@@ -40,18 +46,22 @@ export class EdgeBook {
     this.#options = options;
   }
 
-  /** Learns an edge; false while the kernel is still making it. */
-  learn(edge: number): boolean {
-    if (this.#edges.has(edge)) return true;
-    const identity = readEdgeIdentity(this.#options.edges, edge);
-    if (identity === undefined) return false;
-    const owner = this.#options.covered(identity.number);
-    const { number: _number, peerTgid, ...rest } = identity;
-    const message = create(NetworkEdgeSchema, { edge, processId: owner?.process.id ?? "", ...rest });
-    if (owner !== undefined) this.#learnProcess(owner, true);
-    this.#edges.set(edge, { identity, message, said: false });
-    if (peerTgid !== 0) this.#setPeer(edge, peerTgid);
-    return true;
+  /** Number on the wire of an edge of the kernel; 0 while it is still being made. */
+  number(kernelEdge: number): number {
+    const known = this.#numberOfKernel.get(kernelEdge);
+    if (known !== undefined) return known;
+    const identity = readEdgeIdentity(this.#options.edges, kernelEdge);
+    if (identity === undefined) return 0;
+    const peer = identity.peerTgid === 0 ? undefined : this.#options.byTgid(identity.peerTgid);
+    const key = JSON.stringify([
+      ...[identity.number, identity.protocol, identity.role, identity.serverPort, identity.networkNamespace],
+      ...[...identity.localAddress, "", ...identity.remoteAddress],
+      ...[identity.unixPath, identity.merged, peer?.process.id ?? ""],
+    ]);
+    const number = this.#numbers.get(key) ?? this.#add(key, identity);
+    this.#numberOfKernel.set(kernelEdge, number);
+    if (peer !== undefined) this.#setPeer(number, peer);
+    return number;
   }
 
   /** True when an edge leads to a process of this host that is not known. */
@@ -68,7 +78,8 @@ export class EdgeBook {
       const server = listeners.find((one) =>
         one.port === serverPort && one.networkNamespace === networkNamespace
       );
-      if (server !== undefined) this.#setPeer(edge, server.tgid);
+      const peer = server === undefined ? undefined : this.#options.byTgid(server.tgid);
+      if (peer !== undefined) this.#setPeer(edge, peer);
     }
   }
 
@@ -92,12 +103,21 @@ export class EdgeBook {
     return { processes: take(this.#processes.values()), edges: take(this.#edges.values()) };
   }
 
-  #setPeer(edge: number, tgid: number): void {
-    const live = this.#options.byTgid(tgid);
+  #add(key: string, identity: EdgeIdentity): number {
+    const edge = this.#edges.size + 1;
+    const owner = this.#options.covered(identity.number);
+    const { number: _number, peerTgid: _peerTgid, ...rest } = identity;
+    const message = create(NetworkEdgeSchema, { edge, processId: owner?.process.id ?? "", ...rest });
+    this.#numbers.set(key, edge);
+    this.#edges.set(edge, { identity, message, said: false });
+    return edge;
+  }
+
+  #setPeer(edge: number, peer: LiveProcess): void {
     const known = this.#edges.get(edge);
-    if (live === undefined || known === undefined) return;
-    this.#learnProcess(live, false);
-    known.message.peerProcessId = live.process.id;
+    if (known === undefined || known.message.peerProcessId === peer.process.id) return;
+    this.#learnProcess(peer, false);
+    known.message.peerProcessId = peer.process.id;
     known.said = false;
   }
 

@@ -1,8 +1,7 @@
 import { BpfError } from "../../../lib/bpf/error.ts";
 import type { Logger } from "../../../lib/log.ts";
 import type { KernelClock } from "../../../lib/sys/kernel_clock.ts";
-import { create } from "@bufbuild/protobuf";
-import { NetworkTrafficSchema } from "../../gen/stakeout/v1/network_pb.ts";
+import type { NetworkChunk } from "../../gen/stakeout/v1/network_pb.ts";
 import { decodeNetworkDnsEvent, layouts } from "../../gen/records.ts";
 import type { LossCounts } from "../../model/profile.ts";
 import type { Process } from "../../model/process.ts";
@@ -14,10 +13,12 @@ import { ChunkWriter } from "./chunk_writer.ts";
 import { Coverage } from "./coverage.ts";
 import { DnsNames } from "./dns_names.ts";
 import { EdgeBook } from "./edge_book.ts";
+import { EdgeCounts } from "./edge_counts.ts";
 import { listLimits } from "./limits.ts";
 import { LossCursor } from "./network_loss.ts";
 import { NetworkSamples } from "./network_samples.ts";
 import type { Listener, NetworkSession } from "./network_session.ts";
+import { PathBook } from "./path_book.ts";
 import { TrafficReader } from "./traffic_reader.ts";
 
 const chunkSeconds = 5;
@@ -53,18 +54,20 @@ export interface NetworkOptions {
 export class NetworkRun {
   readonly #task: Task;
   readonly #session: NetworkSession;
-  readonly #sink: ChunkSink;
+  readonly #sink: ChunkSink<NetworkChunk>;
   readonly #options: NetworkOptions;
   readonly #writer: ChunkWriter;
   readonly #coverage: Coverage;
   readonly #book: EdgeBook;
   readonly #reader: TrafficReader;
+  readonly #paths: PathBook;
   readonly #samples: NetworkSamples;
   readonly #names = new DnsNames();
   readonly #losses: LossCursor;
   #byTgid: ReadonlyMap<number, LiveProcess> = new Map();
   #listeners: readonly Listener[] = [];
   #listenersNotBeforeMs = 0;
+  readonly #bytesByEdge = new Map<number, number>();
   #chunks = 0;
   #messages = 0;
   #storedMessages = 0;
@@ -72,7 +75,7 @@ export class NetworkRun {
   #limits: readonly string[] = [];
   #emitting: Promise<void> = Promise.resolve();
 
-  constructor(task: Task, session: NetworkSession, sink: ChunkSink, options: NetworkOptions) {
+  constructor(task: Task, session: NetworkSession, sink: ChunkSink<NetworkChunk>, options: NetworkOptions) {
     this.#task = task;
     this.#session = session;
     this.#sink = sink;
@@ -88,9 +91,11 @@ export class NetworkRun {
       covered: (number) => this.#coverage.process(number),
       byTgid: (tgid) => this.#byTgid.get(tgid),
     });
-    this.#reader = new TrafficReader(session);
+    this.#reader = new TrafficReader(session, (edge) => this.#book.number(edge));
+    this.#paths = new PathBook(session.counters);
     this.#samples = new NetworkSamples({
-      pathOf: (counters) => this.#reader.pathText(counters),
+      edgeOf: (edge) => this.#book.number(edge),
+      pathOf: (counters) => this.#paths.text(counters),
       unixMs: (atBootNs) => options.clock.unixMs(atBootNs),
     });
     this.#losses = new LossCursor(session.losses);
@@ -143,28 +148,30 @@ export class NetworkRun {
     }
     this.#byTgid = new Map([...this.#options.processes()].map((live) => [live.row.tgid, live]));
     this.#session.drain((view, at, kind) => this.#takeRecord(view, at, kind));
-    const { traffic, pathTraffic, messages } = this.#reader.read(second, (edge) => this.#book.learn(edge));
-    this.#messages += messages;
-    this.#takeLostQueries(second, last ? Infinity : atBootNs - answerDeadlineNs);
+    const traffic = this.#reader.read();
+    this.#takeLostQueries(traffic, last ? Infinity : atBootNs - answerDeadlineNs);
     this.#book.resolve(this.#listeners);
     if (this.#book.wantsListeners && (last || performance.now() >= this.#listenersNotBeforeMs)) {
       this.#readListeners();
       this.#book.resolve(this.#listeners);
     }
-    for (const row of traffic) {
-      if (this.#writer.add("traffic", row)) {
-        this.#storedMessages += Number(row.receivedMessages + row.sentMessages);
-      }
+    for (const [edge, counts] of traffic) {
+      this.#messages += counts.messages;
+      this.#bytesByEdge.set(edge, (this.#bytesByEdge.get(edge) ?? 0) + counts.bytes);
+      const fits = this.#writer.add("traffic", counts.toMessage(edge, second));
+      if (fits) this.#storedMessages += counts.messages;
     }
-    for (const row of pathTraffic) this.#writer.add("pathTraffic", row);
+    for (const row of this.#paths.read(second)) this.#writer.add("pathTraffic", row);
     for (const row of this.#samples.take(atBootNs, last)) this.#writer.add("samples", row);
   }
 
   #takeRecord(view: DataView<ArrayBuffer>, at: number, kind: number): void {
     switch (kind) {
-      case pathRecord:
-        this.#writer.add("paths", this.#reader.takePath(view, at));
+      case pathRecord: {
+        const path = this.#paths.take(view, at, (edge) => this.#book.number(edge));
+        if (path !== undefined) this.#writer.add("paths", path);
         return;
+      }
       case sampleRecord:
         return this.#samples.begin(view, at);
       case sampleEndRecord:
@@ -173,19 +180,18 @@ export class NetworkRun {
         const { edge, latencyNs, code, questionBytes } = decodeNetworkDnsEvent(view, at);
         const start = view.byteOffset + at + layouts.network_dns_event.offsets.question;
         const question = new Uint8Array(view.buffer, start, Math.min(questionBytes, 256));
-        this.#names.addAnswer(edge, question, latencyNs, code);
+        this.#names.addAnswer(this.#book.number(edge), question, latencyNs, code);
       }
     }
   }
 
-  #takeLostQueries(second: number, beforeBootNs: number): void {
-    const timeouts = new Map<number, number>();
-    for (const { edge, question } of this.#session.takeLostQueries(beforeBootNs)) {
+  #takeLostQueries(traffic: Map<number, EdgeCounts>, beforeBootNs: number): void {
+    for (const { edge: kernelEdge, question } of this.#session.takeLostQueries(beforeBootNs)) {
+      const edge = this.#book.number(kernelEdge);
       this.#names.addTimeout(edge, question);
-      timeouts.set(edge, (timeouts.get(edge) ?? 0) + 1);
-    }
-    for (const [edge, dnsTimeouts] of timeouts) {
-      this.#writer.add("traffic", create(NetworkTrafficSchema, { edge, second, dnsTimeouts }));
+      const counts = traffic.get(edge) ?? new EdgeCounts();
+      counts.dnsTimeouts++;
+      traffic.set(edge, counts);
     }
   }
 
@@ -207,7 +213,7 @@ export class NetworkRun {
     for (const process of processes) this.#writer.add("processes", process);
     for (const edge of edges) this.#writer.add("edges", edge);
     if (this.#chunks > 0 && this.#chunks % repeatEvery === 0) {
-      for (const path of this.#reader.paths()) this.#writer.add("paths", path);
+      for (const path of this.#paths.values()) this.#writer.add("paths", path);
     }
     for (const row of this.#names.take()) this.#writer.add("dns", row);
     const limits = listLimits(this.#coverage.refused);
@@ -234,7 +240,7 @@ export class NetworkRun {
   }
 
   #progress(elapsedSeconds: number): ProfileProgress {
-    const edges = [...this.#reader.bytesByEdge].sort((one, other) => other[1] - one[1]);
+    const edges = [...this.#bytesByEdge].sort((one, other) => other[1] - one[1]);
     const whole = Math.max(1, edges.reduce((sum, [, bytes]) => sum + bytes, 0));
     const top = edges.slice(0, 5)
       .map(([edge, bytes]) => ({ name: this.#book.describe(edge), share: bytes / whole }));

@@ -31,12 +31,21 @@ const headers: Readonly<Record<TraceHeader, WireTraceHeader>> = {
  */
 export class NetworkSamples {
   readonly #waiting = new Map<bigint, { sample: NetworkSample; sinceBootNs: number }>();
+  readonly #edgeOf: (edge: number) => number;
   readonly #pathOf: (counters: number) => string;
   readonly #unixMs: (atBootNs: number) => number;
   #ready: NetworkSample[] = [];
 
-  /** @param pathOf Text of the path that has these counters; `""` when it is not known. */
-  constructor(options: { pathOf: (counters: number) => string; unixMs: (atBootNs: number) => number }) {
+  /**
+   * @param options.edgeOf Number on the wire of an edge of the kernel.
+   * @param options.pathOf Text of the path that has these counters; `""` when it is not known.
+   */
+  constructor(options: {
+    edgeOf: (edge: number) => number;
+    pathOf: (counters: number) => string;
+    unixMs: (atBootNs: number) => number;
+  }) {
+    this.#edgeOf = options.edgeOf;
     this.#pathOf = options.pathOf;
     this.#unixMs = options.unixMs;
   }
@@ -49,7 +58,7 @@ export class NetworkSamples {
     const method = new Uint8Array(view.buffer, view.byteOffset + at + offsets.method, 8);
     const startedMs = this.#unixMs(event.startedBootNs);
     const sample = create(NetworkSampleSchema, {
-      edge: event.edge,
+      edge: this.#edgeOf(event.edge),
       reason: reasons[event.reason] ?? SampleReason.UNSPECIFIED,
       startedUnixUs: BigInt(Math.round(startedMs * 1000)),
       method: decoder.decode(method).replaceAll(/[^A-Z]/g, ""),

@@ -1,4 +1,4 @@
-import { latencyBuckets, quantileNs } from "../http/latency_buckets.ts";
+import { latencyBuckets, quantileNs } from "../../model/latency_buckets.ts";
 import type { HttpInterval } from "../http/http_interval.ts";
 
 /** What is left of a second's weight in the next: half is gone after 7 s. */

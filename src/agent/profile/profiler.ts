@@ -7,7 +7,7 @@ import type { Task } from "../../model/task.ts";
 export type Chunk = ProfileChunk | NetworkChunk;
 
 /** Where a profiler hands its chunks: the queue on disk, or files. Resolves when the chunk is safe there. */
-export type ChunkSink = (chunk: Chunk) => Promise<void>;
+export type ChunkSink<C extends Chunk = ProfileChunk> = (chunk: C) => Promise<void>;
 
 /** How a profile ended. */
 export interface ProfileOutcome {
@@ -36,10 +36,10 @@ export interface RunControl {
 }
 
 /** One run of one kind of profile over the processes of a task. */
-export interface Profiler {
+export interface Profiler<C extends Chunk = ProfileChunk> {
   /**
    * Runs until `control`'s duration is over, every target is gone, or its signal aborts; what was taken until then is
    * handed over in each case. Never rejects because of the target.
    */
-  run(task: Task, sink: ChunkSink, control: RunControl): Promise<ProfileOutcome>;
+  run(task: Task, sink: ChunkSink<C>, control: RunControl): Promise<ProfileOutcome>;
 }

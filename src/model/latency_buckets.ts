@@ -40,3 +40,23 @@ export function quantileNs(buckets: ArrayLike<number>, share: number, maxNs: num
   }
   return 0;
 }
+
+/** A histogram without its empty buckets, as it travels. */
+export interface SparseHistogram {
+  /** Ascending, of the same length as `bucketCounts`. */
+  readonly bucketNumbers: readonly number[];
+  readonly bucketCounts: readonly (number | bigint)[];
+}
+
+/** The same of a histogram as it travels. A bucket that does not exist is left out. */
+export function sparseQuantileNs(
+  { bucketNumbers, bucketCounts }: SparseHistogram,
+  share: number,
+  maxNs: number,
+): number {
+  const buckets = new Float64Array(latencyBuckets);
+  for (const [index, bucket] of bucketNumbers.entries()) {
+    if (bucket < latencyBuckets) buckets[bucket] = Number(bucketCounts[index] ?? 0);
+  }
+  return quantileNs(buckets, share, maxNs);
+}

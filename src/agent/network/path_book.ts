@@ -1,0 +1,91 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type NetworkPath,
+  NetworkPathSchema,
+  type NetworkPathTraffic,
+  NetworkPathTrafficSchema,
+} from "../../gen/stakeout/v1/network_pb.ts";
+import { layouts } from "../../gen/records.ts";
+import { CounterCursor } from "../http/counter_cursor.ts";
+import type { HttpInterval } from "../http/http_interval.ts";
+import { addInterval } from "./edge_counts.ts";
+import { toRequests } from "./requests_message.ts";
+
+/** Of one edge: a client chooses paths, and edges of the kernel that are one of ours have so many each. */
+const maxPaths = 64;
+const { size, offsets } = layouts.network_path_event;
+const decoder = new TextDecoder();
+
+interface KernelPath {
+  readonly cursor: CounterCursor;
+  readonly text: string;
+  /** Undefined beyond the limit. */
+  readonly message: NetworkPath | undefined;
+}
+
+/** Knows the paths of requests, and reads what is counted of them. */
+export class PathBook {
+  readonly #memory: ArrayBuffer;
+  /** By index of their counters. */
+  readonly #kernelPaths = new Map<number, KernelPath>();
+  /** By edge, then by text. */
+  readonly #messages = new Map<number, Map<string, NetworkPath>>();
+  #numbers = 0;
+
+  /** @param memory The mapped array of struct http_counters_value. */
+  constructor(memory: ArrayBuffer) {
+    this.#memory = memory;
+  }
+
+  /** Text of the path that has these counters, `""` when it is not known. */
+  text(counters: number): string {
+    return this.#kernelPaths.get(counters)?.text ?? "";
+  }
+
+  /** All paths that have a number. */
+  *values(): Generator<NetworkPath> {
+    for (const paths of this.#messages.values()) yield* paths.values();
+  }
+
+  /** Takes a struct network_path_event; returns its path when it is one that is new to its edge. */
+  take(view: DataView<ArrayBuffer>, at: number, wireEdge: (edge: number) => number): NetworkPath | undefined {
+    const counters = view.getUint32(at + offsets.counters, true);
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + at + offsets.text, size - offsets.text);
+    const text = readPath(bytes, view.getUint32(at + offsets.cut, true) !== 0);
+    const edge = wireEdge(view.getUint32(at + offsets.edge, true));
+    const paths = this.#messages.get(edge) ?? new Map<string, NetworkPath>();
+    this.#messages.set(edge, paths);
+    const known = paths.get(text);
+    const isNew = known === undefined && paths.size < maxPaths;
+    const message = isNew
+      ? create(NetworkPathSchema, { pathNumber: ++this.#numbers, edge, path: text })
+      : known;
+    if (isNew && message !== undefined) paths.set(text, message);
+    const cursor = new CounterCursor(this.#memory, counters, { fresh: true });
+    this.#kernelPaths.set(counters, { cursor, text, message });
+    return isNew ? message : undefined;
+  }
+
+  /** Reads what was added since the last call. */
+  read(second: number): NetworkPathTraffic[] {
+    const sums = new Map<number, HttpInterval>();
+    for (const { cursor, message } of this.#kernelPaths.values()) {
+      const interval = cursor.read();
+      if (interval === undefined || message === undefined) continue;
+      sums.set(message.pathNumber, addInterval(sums.get(message.pathNumber), interval));
+    }
+    return [...sums].map(([pathNumber, interval]) =>
+      create(NetworkPathTrafficSchema, { pathNumber, second, http: toRequests(interval) })
+    );
+  }
+}
+
+/**
+ * The kernel cut the query and what follows. Of a whole URL, as proxies get, the path alone is kept: there may be a password in
+ * front of the host.
+ */
+function readPath(bytes: Uint8Array<ArrayBuffer>, cut: boolean): string {
+  const end = bytes.indexOf(0);
+  const target = decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
+  return target.replace(/^https?:\/\/[^/]*/i, "") + (cut ? "…" : "");
+}
