@@ -53,7 +53,14 @@ export async function runRecordNetwork(options: RecordNetworkOptions): Promise<n
     });
     const task: Task = {
       ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: readHostName(), kinds: ["network"] },
-      ...{ state: "running", message: "", endedAtBootNs: 0, loss: noLoss, frequencyHz: 0, offCpuMinimumNs: 0 },
+      ...{
+        state: "running",
+        message: "",
+        endedAtBootNs: 0,
+        loss: noLoss,
+        frequencyHz: 0,
+        offCpuMinimumNs: 0,
+      },
       ...{ processes, durationSeconds, startedAtBootNs: clock.bootNs() },
     };
     const merger = new NetworkMerger({

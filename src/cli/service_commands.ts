@@ -122,7 +122,10 @@ function addRecordCommand(program: Command, end: (exitCode: number) => void): vo
     .option("--runtime-frames", "keep frames by which Node and Java run functions")
     .option("--off-cpu", "record where threads wait instead")
     .option("--minimum <duration>", "off-CPU: shortest wait that is kept", parseMinimum, 1)
-    .option("--network", "record whom the processes of the service talk to instead: a table, and JSON with -o")
+    .option(
+      "--network",
+      "record whom the processes of the service talk to instead: a table, and JSON with -o",
+    )
     .addHelpText(
       "after",
       `

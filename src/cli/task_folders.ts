@@ -44,7 +44,8 @@ export class TaskFolders {
       "",
     );
     const name = `${time}-${task.policy}-${task.pids[0] ?? 0}`;
-    const open = this.#open.get(task.id) ?? { folder: `${this.#folder}/${name}`, mergers: new Map(), network: undefined };
+    const open = this.#open.get(task.id) ??
+      { folder: `${this.#folder}/${name}`, mergers: new Map(), network: undefined };
     this.#open.set(task.id, open);
     let notes: string[] = [];
     await Deno.mkdir(open.folder, { recursive: true, mode: 0o700 });
@@ -66,7 +67,13 @@ export class TaskFolders {
     if (open === undefined) return;
     const taskStartMs = Number(chunk.startUnixMs);
     // What is written are the sums of the whole task.
-    const range = { taskId: chunk.taskId, taskStartMs, fromSecond: 0, toSecond: 0, seriesOf: new Set<number>() };
+    const range = {
+      taskId: chunk.taskId,
+      taskStartMs,
+      fromSecond: 0,
+      toSecond: 0,
+      seriesOf: new Set<number>(),
+    };
     open.network ??= new NetworkMerger(range);
     open.network.add(chunk);
   }
@@ -88,7 +95,11 @@ export class TaskFolders {
   }
 
   /** Writes the files; returns what is missing of names. */
-  async #writeProfiles(task: Task, { folder, mergers }: OpenTask): Promise<string[]> {
+  async #writeProfiles(task: Task, { folder, mergers, network }: OpenTask): Promise<string[]> {
+    if (network !== undefined) {
+      const text = JSON.stringify(toNetworkRecord(network.finish()), null, 2) + "\n";
+      await writeWhole(`${folder}/network.json`, new TextEncoder().encode(text));
+    }
     let name = "profile";
     const notes = new Set<string>();
     for (const kind of task.kinds) {

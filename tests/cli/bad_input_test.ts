@@ -123,11 +123,7 @@ const cases: Case[] = [
     code: 2,
     error: /^error: required option '--by <duration>' not specified/,
   },
-  {
-    args: ["record", "--pid", "1", "-o", "x.pb.gz", "--network"],
-    code: 3,
-    error: /^error: --network is not in this build yet; /,
-  },
+  { args: ["record", "--pid", "1"], code: 2, error: /^error: required option '-o, --output <file>'/ },
   { args: ["agent"], code: 2, error: /^error: No backend is given; add --backend URL/ },
 
   { args: ["policy", "check"], code: 2, error: /^error: No policy file is given; add -f FILE$/ },
