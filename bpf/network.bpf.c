@@ -40,15 +40,37 @@ static __always_inline void on_stream(struct connection *connection, struct sock
                  id_of(connection));
 }
 
-static __always_inline int on_socket(struct sock *sk, int result, __u32 direction) {
-  struct connection *connection;
+/* What is kept of a socket that a watched process uses, and the process's number; else NULL. */
+static __always_inline struct connection *find_used(struct sock *sk, __u32 tgid, __u32 *number) {
+  struct connection *connection = bpf_sk_storage_get(&sockets, sk, 0, 0);
+  __u32 generation = watch_generation;
   struct watch_value *watch;
+
+  if (connection && connection->user_tgid == tgid && connection->watch_generation == generation) {
+    *number = connection->user_number;
+    return connection;
+  }
+  watch = find_watch(tgid);
+  if (!watch)
+    return NULL;
+  *number = watch->number;
+  connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  if (!connection) {
+    count_loss(LOSS_UNTRACKED);
+    return NULL;
+  }
+  connection->user_tgid = tgid;
+  connection->user_number = watch->number;
+  connection->watch_generation = generation;
+  return connection;
+}
+
+static __always_inline int on_socket(struct sock *sk, int result, __u32 direction) {
+  __u32 tgid = bpf_get_current_pid_tgid() >> 32, number;
+  struct connection *connection;
   __u16 family, type;
 
-  if (result <= 0)
-    return 0;
-  watch = find_watch(bpf_get_current_pid_tgid() >> 32);
-  if (!watch)
+  if (result <= 0 || !may_be_watched(tgid))
     return 0;
   family = sk->__sk_common.skc_family;
   type = sk->sk_type;
@@ -56,13 +78,13 @@ static __always_inline int on_socket(struct sock *sk, int result, __u32 directio
     return 0;
   if (type != SOCK_STREAM && type != SOCK_DGRAM && (type != SOCK_SEQPACKET || family != AF_UNIX))
     return 0;
-  connection = bpf_sk_storage_get(&sockets, sk, 0, BPF_SK_STORAGE_GET_F_CREATE);
+  connection = find_used(sk, tgid, &number);
   if (!connection)
-    count_loss(LOSS_UNTRACKED);
-  else if (type == SOCK_DGRAM && family != AF_UNIX)
-    on_datagram(connection, sk, watch->number, result, direction);
+    return 0;
+  if (type == SOCK_DGRAM && family != AF_UNIX)
+    on_datagram(connection, sk, number, result, direction);
   else
-    on_stream(connection, sk, watch->number, result, direction);
+    on_stream(connection, sk, number, result, direction);
   return 0;
 }
 

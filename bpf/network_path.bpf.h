@@ -51,30 +51,32 @@ static __always_inline __u32 bytes_before(__u64 end) {
 }
 
 /*
- * Cuts this CPU's target where its path ends, clears the rest (the query and headers are nobody's
- * business), and returns a hash of it. The last 8 bytes are not read into it. A function of its
- * own, so that it is verified once.
+ * Finds where the path of this CPU's target ends, and returns a hash of it. The word in which it ends
+ * is cut; those behind it are not, and go nowhere. A function of its own, so that it is verified
+ * once.
  */
 __attribute__((noinline)) __u64 cut_path(void) {
   __u32 zero = 0;
   struct target *target = bpf_map_lookup_elem(&targets, &zero);
-  __u64 hash = 0, keep = ~0ULL;
+  __u64 hash = 0, word, end;
+  __u32 i;
 
   if (!target)
     return 0;
-  for (__u32 i = 0; i < URI_BYTES / 8; i++) {
-    __u64 word = target->words[i] & keep, end = find_end(word);
-
-    if (keep && end) {
-      word &= (end >> 7) - 1;
-      target->path_bytes = 8 * i + bytes_before(end);
-      keep = 0;
-    }
-    target->words[i] = word;
-    if (word)
-      hash = mix(hash, word);
+  target->path_bytes = URI_BYTES;
+  for (i = 0; i < URI_BYTES / 8; i++) {
+    word = target->words[i];
+    end = find_end(word);
+    if (end)
+      break;
+    hash = mix(hash, word);
   }
-  return hash;
+  if (i == URI_BYTES / 8)
+    return hash;
+  target->path_bytes = 8 * i + bytes_before(end);
+  word &= (end >> 7) - 1;
+  target->words[i & (URI_BYTES / 8 - 1)] = word;
+  return word ? mix(hash, word) : hash;
 }
 
 /* Gives a path counters, and tells user space its text; 0 when there is no room. */
@@ -101,7 +103,9 @@ __attribute__((noinline)) __u32 add_path(__u32 edge_index, __u64 hash) {
   event->edge = edge_index;
   event->counters = index;
   event->cut = target->cut;
-  __builtin_memcpy(event->text, target->words, URI_BYTES);
+  /* The query and headers behind the path are nobody's business. */
+  for (__u32 i = 0; i < URI_BYTES / 8; i++)
+    event->words[i] = 8 * i < target->path_bytes ? target->words[i] : 0;
   bpf_ringbuf_submit(event, BPF_RB_NO_WAKEUP);
   return index;
 }
@@ -116,12 +120,13 @@ static __always_inline __u32 path_of(__u32 edge, const struct message *message, 
 
   if (!target)
     return 0;
-  __builtin_memset(target, 0, sizeof(*target));
   bytes = read_target(message, method_bytes, fragment_bytes, (__u8 *)target->words);
   if (bytes < 0) {
     count_loss(LOSS_UNREADABLE);
     return 0;
   }
+  /* What was there before is another request's. */
+  ((__u8 *)target->words)[bytes & (URI_BYTES - 1)] = 0;
   key.hash = cut_path();
   /* What is cut is not the path that looks the same. */
   target->cut = target->path_bytes >= (__u32)bytes;

@@ -200,13 +200,13 @@ export const layouts = {
   },
   network_path_event: {
     size: 144,
-    layout: "144 bytes: kind@0:unsigned32 edge@4:unsigned32 counters@8:unsigned32 cut@12:unsigned32 text@16:text8[128]",
+    layout: "144 bytes: kind@0:unsigned32 edge@4:unsigned32 counters@8:unsigned32 cut@12:unsigned32 words@16:unsigned64[16]",
     offsets: {
       kind: 0,
       edge: 4,
       counters: 8,
       cut: 12,
-      text: 16,
+      words: 16,
     },
   },
   network_path_key: {
@@ -827,13 +827,12 @@ export function decodeNetworkListenerEvent(view: DataView, offset: number): Netw
   };
 }
 
-/** `struct network_path_event`. */
+/** `struct network_path_event`, without its array `words`. */
 export interface NetworkPathEvent {
   kind: number;
   edge: number;
   counters: number;
   cut: number;
-  text: string;
 }
 
 /** Decodes a `struct network_path_event`; allocates, so not for loops over many. */
@@ -843,7 +842,6 @@ export function decodeNetworkPathEvent(view: DataView, offset: number): NetworkP
     edge: view.getUint32(offset + 4, true),
     counters: view.getUint32(offset + 8, true),
     cut: view.getUint32(offset + 12, true),
-    text: decodeText(view, offset + 16, 128),
   };
 }
 

@@ -11,6 +11,7 @@ import { httpCost } from "./http_cost.ts";
 import { httpMemory } from "./http_memory.ts";
 import { tlsCost } from "./tls_cost.ts";
 import { ingestRate } from "./ingest_rate.ts";
+import { networkCost } from "./network_cost.ts";
 import { offCpuCost } from "./off_cpu_cost.ts";
 import { profileTruth } from "./profile_truth.ts";
 import { profilingThroughput } from "./profiling_throughput.ts";
@@ -37,6 +38,7 @@ const figures: readonly Figure[] = [
   httpMemory,
   tlsCost,
   skywalkingCost,
+  networkCost,
   ingestRate,
   dayToPixels,
   uiWait,

@@ -50,7 +50,7 @@ export class PathBook {
   /** Takes a struct network_path_event; returns its path when it is one that is new to its edge. */
   take(view: DataView<ArrayBuffer>, at: number, wireEdge: (edge: number) => number): NetworkPath | undefined {
     const counters = view.getUint32(at + offsets.counters, true);
-    const bytes = new Uint8Array(view.buffer, view.byteOffset + at + offsets.text, size - offsets.text);
+    const bytes = new Uint8Array(view.buffer, view.byteOffset + at + offsets.words, size - offsets.words);
     const text = readPath(bytes, view.getUint32(at + offsets.cut, true) !== 0);
     const edge = wireEdge(view.getUint32(at + offsets.edge, true));
     const paths = this.#messages.get(edge) ?? new Map<string, NetworkPath>();
