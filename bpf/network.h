@@ -146,8 +146,8 @@ enum network_record {
 struct network_path_event {
   __u32 kind;
   __u32 edge;
-  __u32 counters; /* index of its http_counters_value */
-  __u32 cut;      /* 1 when it goes on */
+  __u32 counters;             /* index of its http_counters_value */
+  __u32 cut;                  /* 1 when it goes on */
   __u64 words[URI_BYTES / 8]; /* its text, which ends at the first NUL */
 };
 

@@ -50,17 +50,17 @@ struct connection {
   __u64 method;        /* first bytes of the request */
   __u64 sample;        /* number of the sample whose response is under way, 0: none */
   struct fragment fragment;
-  __u32 connector;    /* thread group id of who connects, while it does */
-  __u32 user_tgid;    /* who used it last, and under which number it is watched */
+  __u32 connector; /* thread group id of who connects, while it does */
+  __u32 user_tgid; /* who used it last, and under which number it is watched */
   __u32 user_number;
   __u32 watch_generation; /* when that was looked up */
-  __u32 number;       /* of the process it belongs to: that handled it last */
-  __u32 edge;         /* 0 until a process that is watched handles it */
-  __u32 request_edge; /* of the request in flight */
-  __u32 path;         /* of it: index of counters */
-  __u32 retransmits;  /* of them counted */
-  __u32 moved;        /* 1 when bytes moved since its round trip time was taken */
-  __u16 port;         /* the local one: a socket that is closing has lost it */
+  __u32 number;           /* of the process it belongs to: that handled it last */
+  __u32 edge;             /* 0 until a process that is watched handles it */
+  __u32 request_edge;     /* of the request in flight */
+  __u32 path;             /* of it: index of counters */
+  __u32 retransmits;      /* of them counted */
+  __u32 moved;            /* 1 when bytes moved since its round trip time was taken */
+  __u16 port;             /* the local one: a socket that is closing has lost it */
   __u16 early_status;
   __u16 misses; /* messages that were no HTTP */
   __u8 role;    /* enum network_role */

@@ -51,9 +51,9 @@ static __always_inline __u32 bytes_before(__u64 end) {
 }
 
 /*
- * Finds where the path of this CPU's target ends, and returns a hash of it. The word in which it ends
- * is cut; those behind it are not, and go nowhere. A function of its own, so that it is verified
- * once.
+ * Finds where the path of this CPU's target ends, and returns a hash of it. The word in which it
+ * ends is cut; those behind it are not, and go nowhere. A function of its own, so that it is
+ * verified once.
  */
 __attribute__((noinline)) __u64 cut_path(void) {
   __u32 zero = 0;
