@@ -28,32 +28,39 @@ function merge(range: { fromSecond: number; toSecond: number }, chunks: ReturnTy
   return merger.finish();
 }
 
-const chunks = () => [
-  chunk(0, {
-    edges: [{ edge: 1, processId: "a" }],
-    paths: [{ pathNumber: 1, edge: 1, path: "/" }],
-    traffic: [row(0, 10), row(4, 20)],
-    pathTraffic: [{ pathNumber: 1, second: 0, http: { requests: 10n } }],
-    dns: [{ edge: 1, name: "a", type: 1, dns: { requests: 1n }, timeouts: 1 }],
-    samples: [{ edge: 1, startedUnixUs: BigInt((startMs + 4500) * 1000) }],
-    loss: { merged: 1n },
-    limits: ["one"],
-  }),
-  chunk(1, {
-    edges: [{ edge: 1, processId: "a", peerProcessId: "b" }],
-    traffic: [row(2, 5)],
-    pathTraffic: [{ pathNumber: 1, second: 2, http: { requests: 5n } }],
-    dns: [{ edge: 1, name: "a", type: 1, dns: { requests: 2n } }],
-    loss: { merged: 2n, unreadable: 4n },
-    last: true,
-  }),
-];
+function chunks() {
+  return [
+    chunk(0, {
+      edges: [{ edge: 1, processId: "a" }],
+      paths: [{ pathNumber: 1, edge: 1, path: "/" }],
+      traffic: [row(0, 10), row(4, 20)],
+      pathTraffic: [{ pathNumber: 1, second: 0, http: { requests: 10n } }],
+      dns: [{ edge: 1, name: "a", type: 1, dns: { requests: 1n }, timeouts: 1 }],
+      samples: [{ edge: 1, startedUnixUs: BigInt((startMs + 4500) * 1000) }],
+      loss: { merged: 1n },
+      limits: ["one"],
+    }),
+    chunk(1, {
+      edges: [{ edge: 1, processId: "a", peerProcessId: "b" }],
+      traffic: [row(2, 5)],
+      pathTraffic: [{ pathNumber: 1, second: 2, http: { requests: 5n } }],
+      dns: [{ edge: 1, name: "a", type: 1, dns: { requests: 2n } }],
+      loss: { merged: 2n, unreadable: 4n },
+      last: true,
+    }),
+  ];
+}
 
 Deno.test("NetworkMerger adds up counts, keeps extremes and the last gauge, and takes the newest names", () => {
   const profile = merge({ fromSecond: 0, toSecond: 0 }, chunks());
   const [total] = profile.totals;
   assert.deepEqual([total?.opened, total?.open, total?.sentBytes], [35, 5, 35n]);
-  assert.deepEqual([total?.rttSumUs, total?.rttMinUs, total?.rttMaxUs, total?.connectMaxNs], [35n, 5, 20, 20n]);
+  assert.deepEqual([total?.rttSumUs, total?.rttMinUs, total?.rttMaxUs, total?.connectMaxNs], [
+    35n,
+    5,
+    20,
+    20n,
+  ]);
   assert.deepEqual([total?.http?.requests, total?.http?.maxNs], [35n, 20_000n]);
   assert.deepEqual(total?.http?.bucketNumbers, [3, 4, 6, 8]);
   assert.deepEqual(total?.http?.bucketCounts, [3n, 9n, 4n, 19n]);
