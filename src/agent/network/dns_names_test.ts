@@ -12,9 +12,9 @@ Deno.test("DnsNames counts answers by edge, name and type", () => {
   names.addAnswer(1, question("A.example"), 4e6, 3);
   names.addAnswer(1, question("a.example", 28), 1e6, 2);
   names.addTimeout(2, question("a.example"));
-  const rows = names.take().map(({ edge, name, type, dns, timeouts }) =>
-    [edge, name, type, Number(dns?.requests), Number(dns?.errors4xx), Number(dns?.errors5xx), timeouts]
-  );
+  const rows = names.take().map((
+    { edge, name, type, dns, timeouts },
+  ) => [edge, name, type, Number(dns?.requests), Number(dns?.errors4xx), Number(dns?.errors5xx), timeouts]);
   assert.deepEqual(rows, [
     [1, "a.example", 1, 2, 1, 0, 0],
     [1, "a.example", 28, 1, 0, 1, 0],
@@ -29,5 +29,8 @@ Deno.test("DnsNames counts names beyond the limit together, and what is no quest
   for (let index = 0; index < 300; index++) names.addAnswer(1, question(`host${index}.example`), 1e6, 0);
   const rows = names.take();
   assert.equal(rows.length, 256);
-  assert.equal(rows.filter(({ name }) => name === "").reduce((sum, { dns }) => sum + Number(dns?.requests), 0), 46);
+  assert.equal(
+    rows.filter(({ name }) => name === "").reduce((sum, { dns }) => sum + Number(dns?.requests), 0),
+    46,
+  );
 });

@@ -75,7 +75,9 @@ export class EdgeCursor {
   /** Nothing was added since the last call, and nothing is open. Of 4,000 edges nearly all are so. */
   #isQuiet(): boolean {
     for (let word = 0; word < offsets.http / 4; word++) {
-      if (word !== slowWord && word !== slowWord + 1 && this.#words[word] !== this.#before[word]) return false;
+      if (word !== slowWord && word !== slowWord + 1 && this.#words[word] !== this.#before[word]) {
+        return false;
+      }
     }
     return this.#words[offsets.open / 4] === 0;
   }
