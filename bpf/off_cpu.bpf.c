@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+#include "stack_copy.bpf.h"
+
 #include "stack.bpf.h"
 
 #include <bpf/bpf_tracing.h>
@@ -90,6 +92,7 @@ static __always_inline void switch_out(void *context, struct task_struct *prev, 
   thread->kernel_hash = pair.kernel_hash;
   thread->state = runnable ? PREEMPTED : name_state(prev_state);
   thread->one_in = one_in;
+  thread->seen_switches = 0;
   thread->start_ns = now_ns;
   thread->woken_ns = runnable ? now_ns : 0;
   /* Last: from now on the others count it. */
@@ -116,7 +119,7 @@ static __always_inline void switch_in(struct task_struct *next, __u64 now_ns) {
  * memory can be read. How long it stays away is only known afterwards: so a stack is taken of every
  * switch, and above a pace of one in N.
  *
- * Maps: 6.2 MB a task, all preallocated: no allocation with a run queue locked.
+ * Maps: 6.3 MB a task, all preallocated: no allocation with a run queue locked.
  */
 SEC("tp_btf/sched_switch")
 int BPF_PROG(off_cpu_switch, bool preempt, struct task_struct *prev, struct task_struct *next,

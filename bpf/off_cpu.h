@@ -36,7 +36,8 @@ struct off_cpu_thread_value {
   __u64 woken_ns; /* when it became runnable; 0 while it is blocked */
   __u64 user_hash;
   __u64 kernel_hash;
-  __u32 tgid; /* both ids in the agent's pid namespace */
+  __u64 seen_switches; /* of one that waits since it was first seen: its switches, plus 1 */
+  __u32 tgid;          /* both ids in the agent's pid namespace */
   __u32 tid;
   __u32 state;
   __u32 one_in; /* the switch stands for so many */

@@ -109,25 +109,27 @@ static __always_inline void begin_walk(struct unwind_walk *walk, const struct pt
 
 /*
  * Fills in the addresses, leaf first, the depth and the outcome. False when the target's mappings
- * are not known, or the thread runs 32-bit code: then nothing was filled in.
+ * are not known, or the thread runs 32-bit code: then nothing was filled in. Of a thread that does
+ * not run a copy of the stack is walked (stack_copy.bpf.h).
  */
-static __always_inline bool unwind_user_stack(struct task_struct *task, __u32 target,
-                                              struct stack_event *stack) {
+static __always_inline bool unwind_stack(struct task_struct *task, __u32 target, bool is_copied,
+                                         struct stack_event *stack) {
   volatile struct unwind_target_value *known = &unwind_targets[target % MAX_TARGETS];
   __u64 mappings = known->mappings, exec_id = known->exec_id;
   const struct pt_regs *registers = (const struct pt_regs *)bpf_task_pt_regs(task);
   struct unwind_context context = {.stack = stack};
-  __u32 zero = 0;
+  __u32 place = is_copied;
 
   known->seen_exec_id = task->self_exec_id;
   if (exec_id && exec_id != task->self_exec_id) {
     known->misses++;
     return false;
   }
-  context.walk = bpf_map_lookup_elem(&unwind_walks, &zero);
+  context.walk = bpf_map_lookup_elem(&unwind_walks, &place);
   if (!mappings || !context.walk || registers->cs != USER_CODE_SEGMENT)
     return false;
   begin_walk(context.walk, registers);
+  context.walk->is_copied = is_copied;
   context.walk->first_mapping = mappings;
   context.walk->mapping_count = mappings >> 32;
   stack->depth = 0;
@@ -136,6 +138,12 @@ static __always_inline bool unwind_user_stack(struct task_struct *task, __u32 ta
   if (context.walk->misses)
     known->misses++;
   return true;
+}
+
+/* The stack of the thread that runs now. */
+static __always_inline bool unwind_user_stack(struct task_struct *task, __u32 target,
+                                              struct stack_event *stack) {
+  return unwind_stack(task, target, false, stack);
 }
 
 #endif

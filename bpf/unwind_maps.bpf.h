@@ -61,6 +61,7 @@ struct unwind_walk {
   bool has_frame_pointer; /* bp is the caller's: no rule has lost it */
   bool is_doubtful;       /* nothing vouches for this frame until it turns out to be code */
   bool lacked_table;      /* frame pointers were used where a table will be */
+  bool is_copied;         /* the thread does not run: its stack is read from a copy */
 };
 
 EMIT_RECORD(unwind_block_value);
@@ -93,7 +94,7 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-  __uint(max_entries, 1); /* 0.4 KB a CPU */
+  __uint(max_entries, 2); /* 0.4 KB a CPU each; the second is an iterator's */
   __type(key, __u32);
   __type(value, struct unwind_walk);
 } unwind_walks SEC(".maps");

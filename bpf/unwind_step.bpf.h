@@ -12,7 +12,12 @@
 #define SAVED_RSP 15
 #define SAVED_RIP 16
 
-static __always_inline bool read_user(void *to, __u32 bytes, __u64 address) {
+static __always_inline bool read_user(const struct unwind_walk *walk, void *to, __u32 bytes,
+                                      __u64 address) {
+#ifdef UNWIND_COPIED_STACKS
+  if (walk->is_copied)
+    return read_copied_stack(to, bytes, address);
+#endif
   return bpf_probe_read_user(to, bytes, (const void *)address) == 0;
 }
 
@@ -25,7 +30,7 @@ static __always_inline bool step_by_frame_pointer(struct unwind_walk *walk) {
 
   if (!walk->has_frame_pointer || walk->bp < walk->sp || walk->bp % sizeof(__u64) != 0)
     return false;
-  if (!read_user(frame, sizeof(frame), walk->bp))
+  if (!read_user(walk, frame, sizeof(frame), walk->bp))
     return false;
   walk->sp = walk->bp + sizeof(frame);
   walk->bp = frame[0];
@@ -41,7 +46,7 @@ static __always_inline bool step_by_frame_pointer(struct unwind_walk *walk) {
 static __always_inline bool step_over_signal(struct unwind_walk *walk, __u64 rsp_at) {
   __u64 *saved = walk->saved, *registers = walk->registers;
 
-  if (!read_user(saved, sizeof(walk->saved), rsp_at - SAVED_RSP * sizeof(__u64)))
+  if (!read_user(walk, saved, sizeof(walk->saved), rsp_at - SAVED_RSP * sizeof(__u64)))
     return false;
   for (int number = 8; number < REGISTERS; number++)
     registers[number] = saved[number - 8];
@@ -75,9 +80,10 @@ static __always_inline __u64 find_cfa(const struct unwind_walk *walk,
     return walk->sp + offset +
            (walk->ip % PLT_ENTRY_BYTES >= (__u64)rule->cfa_operand ? sizeof(__u64) : 0);
   case BASE_STACK_SLOT:
-    return read_user(&slot, sizeof(slot), walk->sp + offset) ? slot + (__s64)rule->cfa_operand : 0;
+    return read_user(walk, &slot, sizeof(slot), walk->sp + offset) ? slot + (__s64)rule->cfa_operand
+                                                                   : 0;
   case BASE_FRAME_SLOT:
-    return walk->has_frame_pointer && read_user(&slot, sizeof(slot), walk->bp + offset)
+    return walk->has_frame_pointer && read_user(walk, &slot, sizeof(slot), walk->bp + offset)
                ? slot + (__s64)rule->cfa_operand
                : 0;
   default:
@@ -108,7 +114,7 @@ static __always_inline bool restore_frame_pointer(struct unwind_walk *walk,
     break;
   }
   walk->has_frame_pointer = true;
-  return read_user(&walk->bp, sizeof(walk->bp), base + (__s64)rule->frame_pointer_offset);
+  return read_user(walk, &walk->bp, sizeof(walk->bp), base + (__s64)rule->frame_pointer_offset);
 }
 
 /*
@@ -135,7 +141,7 @@ static __always_inline bool step_by_rule(struct unwind_walk *walk, const struct 
   if ((cfa <= walk->sp && !is_other_stack) ||
       (is_guess && cfa - walk->sp > MAX_GUESSED_FRAME_BYTES))
     return false;
-  if (!read_user(&walk->ip, sizeof(walk->ip), cfa + (__s64)rule->return_address_offset) ||
+  if (!read_user(walk, &walk->ip, sizeof(walk->ip), cfa + (__s64)rule->return_address_offset) ||
       !restore_frame_pointer(walk, rule, cfa))
     return false;
   walk->sp = cfa;

@@ -306,18 +306,19 @@ export const layouts = {
     },
   },
   off_cpu_thread_value: {
-    size: 56,
-    layout: "56 bytes: since_ns@0:unsigned64 start_ns@8:unsigned64 woken_ns@16:unsigned64 user_hash@24:unsigned64 kernel_hash@32:unsigned64 tgid@40:unsigned32 tid@44:unsigned32 state@48:unsigned32 one_in@52:unsigned32",
+    size: 64,
+    layout: "64 bytes: since_ns@0:unsigned64 start_ns@8:unsigned64 woken_ns@16:unsigned64 user_hash@24:unsigned64 kernel_hash@32:unsigned64 seen_switches@40:unsigned64 tgid@48:unsigned32 tid@52:unsigned32 state@56:unsigned32 one_in@60:unsigned32",
     offsets: {
       since_ns: 0,
       start_ns: 8,
       woken_ns: 16,
       user_hash: 24,
       kernel_hash: 32,
-      tgid: 40,
-      tid: 44,
-      state: 48,
-      one_in: 52,
+      seen_switches: 40,
+      tgid: 48,
+      tid: 52,
+      state: 56,
+      one_in: 60,
     },
   },
   off_cpu_value: {
@@ -1016,6 +1017,7 @@ export interface OffCpuThreadValue {
   wokenNs: number;
   userHash: bigint;
   kernelHash: bigint;
+  seenSwitches: bigint;
   tgid: number;
   tid: number;
   state: number;
@@ -1030,10 +1032,11 @@ export function decodeOffCpuThreadValue(view: DataView, offset: number): OffCpuT
     wokenNs: Number(view.getBigUint64(offset + 16, true)),
     userHash: view.getBigUint64(offset + 24, true),
     kernelHash: view.getBigUint64(offset + 32, true),
-    tgid: view.getUint32(offset + 40, true),
-    tid: view.getUint32(offset + 44, true),
-    state: view.getUint32(offset + 48, true),
-    oneIn: view.getUint32(offset + 52, true),
+    seenSwitches: view.getBigUint64(offset + 40, true),
+    tgid: view.getUint32(offset + 48, true),
+    tid: view.getUint32(offset + 52, true),
+    state: view.getUint32(offset + 56, true),
+    oneIn: view.getUint32(offset + 60, true),
   };
 }
 

@@ -84,8 +84,13 @@ __attribute__((noinline)) void pass(int from, int to) {
     exit(1);
 }
 
+/* Begins to sleep when the reader is about to wait, so that no byte is there before. */
 static void *write_pipe(void *times) {
+  char byte;
+
   for (long i = 0; i < (long)times; i++) {
+    if (read(two[0], &byte, 1) != 1)
+      exit(1);
     wait_sleep();
     if (write(one[1], "x", 1) != 1)
       exit(1);
@@ -120,6 +125,14 @@ static void (*find_wait(const char *kind))(void) {
   return !strcmp(kind, "yield") ? wait_yield : wait_pipe;
 }
 
+/* Whatever happens to the thread in here is in its stacks and in its clock. */
+__attribute__((noinline)) uint64_t time_wait(void (*wait)(void)) {
+  uint64_t start = now_ns();
+
+  wait();
+  return now_ns() - start;
+}
+
 static uint64_t work(const char *kind, long times) {
   int null = open("/dev/null", O_WRONLY | O_CLOEXEC);
   uint64_t start = now_ns(), waited = 0;
@@ -152,9 +165,9 @@ static uint64_t work(const char *kind, long times) {
   if (!strcmp(kind, "pipe"))
     pthread_create(&helper, NULL, write_pipe, (void *)times);
   for (long i = 0; i < times; i++) {
-    start = now_ns();
-    find_wait(kind)();
-    waited += now_ns() - start;
+    if (helper && write(two[1], "x", 1) != 1)
+      exit(1);
+    waited += time_wait(find_wait(kind));
   }
   if (helper)
     pthread_join(helper, NULL);

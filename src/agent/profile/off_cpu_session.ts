@@ -62,6 +62,8 @@ export class OffCpuSession implements StackSession {
   readonly #totals = new Map<string, WaitTotals>();
   readonly #latin1 = new TextDecoder("latin1");
   #links: Link[] = [];
+  #seeing: Promise<void> = Promise.resolve();
+  #closed = false;
 
   private constructor(
     object: BpfObject,
@@ -105,7 +107,8 @@ export class OffCpuSession implements StackSession {
       await unwinder.start();
       await pythons.find(options.findPythons);
       session.#links = ["off_cpu_switch", "off_cpu_wakeup"].map((name) => attach(object.program(name)));
-      for (const [target, pid] of pids.entries()) await session.#seeWaiting(pid, target);
+      await session.#seeWaiting(pids);
+      void unwinder.settle().then(() => session.#seeAgain(pids));
       return session;
     } catch (error) {
       await session.close();
@@ -149,14 +152,30 @@ export class OffCpuSession implements StackSession {
 
   /** Detaches and frees everything. */
   async close(): Promise<void> {
+    this.#closed = true;
+    await this.#seeing;
     await this.detach();
     this.#unwinder.close();
     this.#stacks.close();
     this.#object.close();
   }
 
+  /** All unwind tables are there: the stacks of threads that have waited since the beginning are taken anew. */
+  async #seeAgain(pids: readonly number[]): Promise<void> {
+    if (this.#closed) return;
+    this.#seeing = this.#seeWaiting(pids).catch(() => {});
+    await this.#seeing;
+  }
+
+  async #seeWaiting(pids: readonly number[]): Promise<void> {
+    for (const [target, pid] of pids.entries()) await this.#seeThreads(pid, target);
+    // The last thread's stack may hold secrets.
+    const copies = this.#object.map("stack_copies");
+    copies.update(new Uint8Array(4), new Uint8Array(copies.valueBytes));
+  }
+
   /** Takes the stacks of threads that wait already, and has the programs know the process by the host's number. */
-  async #seeWaiting(pid: number, target: number): Promise<void> {
+  async #seeThreads(pid: number, target: number): Promise<void> {
     let link: Link | undefined;
     try {
       link = attachToProcess(this.#object.program("see_waiting"), pid);
