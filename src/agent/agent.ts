@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import type { Logger } from "../../lib/log.ts";
 import type { KernelClock } from "../../lib/sys/kernel_clock.ts";
 import { type AgentStatus, AgentStatusSchema } from "../gen/stakeout/v1/agent_service_pb.ts";
+import type { ProfileKind } from "../model/policy.ts";
 import type { Process } from "../model/process.ts";
 import type { Budget } from "./budget.ts";
 import type { HttpMonitor } from "./http/http_monitor.ts";
