@@ -7,7 +7,7 @@ import { openPage } from "../support/browser.ts";
 import { type RecordBody, startFedBackend } from "../support/fed_backend.ts";
 
 const startMs = Date.now() - 600_000;
-const names = ["main", "take_cart", "futex_wait", "read_row", "tcp_recvmsg"];
+const names = ["main", "take_cart", "futex_wait", "read_row", "tcp_recvmsg", "recv"];
 
 /** main waits 3 s for a lock in 23 waits, was preempted 5 times, and still reads from the network since 7 s. */
 const chunk = create(ProfileChunkSchema, {
@@ -18,15 +18,15 @@ const chunk = create(ProfileChunkSchema, {
     seconds: 5,
     last: true,
   },
-  strings: ["", "/srv/shop", "[kernel]", ...names],
+  strings: ["", "/srv/shop", "[kernel]", "/usr/lib/x86_64-linux-gnu/libc.so.6", ...names],
   frames: names.map((name, index) => {
     const kernel = name === "futex_wait" || name === "tcp_recvmsg";
     return {
       kind: kernel ? FrameKind.KERNEL : FrameKind.USER,
-      ...{ function: index + 3, module: kernel ? 2 : 1, address: BigInt(index) },
+      ...{ function: index + 4, module: kernel ? 2 : name === "recv" ? 3 : 1, address: BigInt(index) },
     };
   }),
-  stacks: [{ frames: [2, 1, 0] }, { frames: [4, 3, 0] }],
+  stacks: [{ frames: [2, 1, 0] }, { frames: [4, 5, 3, 0] }],
   threads: [{ tid: 1, name: "web-1", processId: "p-0" }, { tid: 2, name: "web-2", processId: "p-0" }],
   ...{ sampleStacks: [0, 0, 1], sampleThreads: [0, 0, 1], sampleSeconds: [0, 1, 4] },
   sampleStates: [WaitState.SLEEPING, WaitState.PREEMPTED, WaitState.SLEEPING],

@@ -1,4 +1,4 @@
-import { type Profile, WaitState } from "../../gen/stakeout/v1/profile_pb.ts";
+import { FrameKind, type Profile, WaitState } from "../../gen/stakeout/v1/profile_pb.ts";
 import { type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import { Name } from "../components/name.tsx";
 import { formatCount, formatWeight } from "../format.ts";
@@ -60,12 +60,19 @@ export function WaitingThreads({ task, profile }: { task: Task; profile: Profile
   );
 }
 
-/** The program's own innermost function that has a name, behind the C library's call where it can be told. */
+/** C libraries, whose functions say no more than the reason does. */
+const library = /(^|\/)(libc|libpthread|ld-linux[^/]*|ld-musl[^/]*|linux-vdso)[-.][^/]*$/;
+
+/** The program's own innermost two functions that have names; the C library's where there are no others. */
 function userLeaf(profile: Profile, stack: number): string {
-  const names = (profile.stacks[stack]?.frames ?? []).map((index) => profile.frames[index])
-    .filter((frame) => frame !== undefined && frame.module !== 0)
-    .filter((frame) => !(profile.strings[frame!.module] ?? "").startsWith("[kernel"))
-    .map((frame) => profile.strings[frame!.function] ?? "")
-    .filter((name) => name !== "");
-  return names.slice(0, 2).join(" ← ");
+  const frames = (profile.stacks[stack]?.frames ?? []).flatMap((index) => {
+    const frame = profile.frames[index];
+    const name = frame === undefined ? "" : profile.strings[frame.function] ?? "";
+    return frame === undefined || frame.kind === FrameKind.KERNEL || name === "" ? [] : [{
+      name,
+      own: !library.test(profile.strings[frame.module] ?? ""),
+    }];
+  });
+  const own = frames.filter((frame) => frame.own);
+  return (own.length > 0 ? own : frames).slice(0, 2).map(({ name }) => name).join(" ← ");
 }
