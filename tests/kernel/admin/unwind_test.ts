@@ -1,16 +1,16 @@
 /**
- * User stacks against perf's own DWARF unwinder on the same interrupts. `STAKEOUT_UNWIND_STACKS` is how many stacks of each
- * program are compared, 100 when not given.
+ * User stacks against perf's own DWARF unwinder on the same interrupts; its rings take more locked memory than an agent
+ * may have. `STAKEOUT_UNWIND_STACKS` is how many stacks of each program are compared, 100 when not given.
  */
 import assert from "node:assert/strict";
-import { repositoryRoot, runCommand } from "../../scripts/command.ts";
-import { StackEnd } from "../../src/gen/stakeout/v1/profile_pb.ts";
-import { makeCertificate } from "../support/certificate.ts";
-import { startNginx } from "../support/http_servers.ts";
-import { makeTestFolder } from "../support/test_folder.ts";
-import { libbpf, startTarget, type Target } from "./harness.ts";
-import { withoutLeaks } from "./leak_check.ts";
-import { type Compared, compareWithPerf, didPerfGiveUp, isEqual, TestTables } from "./unwind_oracle.ts";
+import { repositoryRoot, runCommand } from "../../../scripts/command.ts";
+import { StackEnd } from "../../../src/gen/stakeout/v1/profile_pb.ts";
+import { makeCertificate } from "../../support/certificate.ts";
+import { startNginx } from "../../support/http_servers.ts";
+import { makeTestFolder } from "../../support/test_folder.ts";
+import { libbpf, startTarget, type Target } from "../harness.ts";
+import { withoutLeaks } from "../leak_check.ts";
+import { type Compared, compareWithPerf, didPerfGiveUp, isEqual, TestTables } from "../unwind_oracle.ts";
 
 const stacks = Number(Deno.env.get("STAKEOUT_UNWIND_STACKS") ?? 100);
 /** Of a hundred stacks the ends of one or two may be beyond either unwinder. */
