@@ -49,6 +49,7 @@ Deno.test("TableStore frees what no task uses, least recently used first, and ne
     assert.equal(store.find(1, fakeMapping(2)), undefined);
     assert.equal(store.find(1, fakeMapping(1)), used);
     const refused = await addTable(store, 5, 17);
+    assert.notEqual(store.find(1, fakeMapping(4)), undefined, "freed for nothing");
     assert.deepEqual([refused.table, refused.overBudget], [undefined, true]);
     assert.match(refused.reason, /no room/);
     assert.equal(store.find(1, fakeMapping(5)), refused);

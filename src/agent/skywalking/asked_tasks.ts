@@ -141,7 +141,10 @@ export class AskedTasks {
       if (this.#options.reasonAgainst(asked.kind) === undefined && tryAtUnixMs < endOf(asked)) {
         this.#waiting.push({ ...waiting, tryAtUnixMs });
       } else {
-        this.#options.logger.warn("A profile that the OAP asks for is not taken", { oapTask: asked.taskId, reason });
+        this.#options.logger.warn("A profile that the OAP asks for is not taken", {
+          oapTask: asked.taskId,
+          reason,
+        });
       }
     }
   }

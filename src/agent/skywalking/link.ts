@@ -84,7 +84,10 @@ export function openSkyWalkingLink(
     return async ({ taskId, kind }, processes, durationSeconds) => {
       const answer = agent.startTask({
         ...{ kinds: [kind], durationSeconds, processIds: processes.map(({ process }) => process.id) },
-        ...{ frequencyHz: policyDefaults.onCpu.frequencyHz, offCpuMinimumNs: policyDefaults.offCpu.minimumNs },
+        ...{
+          frequencyHz: policyDefaults.onCpu.frequencyHz,
+          offCpuMinimumNs: policyDefaults.offCpu.minimumNs,
+        },
       });
       if ("refused" in answer) return answer.refused;
       for (const { process, oapId } of processes) {

@@ -94,7 +94,9 @@ function readPoints({ startUnixMs, seconds, values, states, series }: MetricColu
 }
 
 function write(meters: readonly Meter[]): Uint8Array<ArrayBuffer> {
-  const whole = new DataView(new ArrayBuffer(meters.reduce((bytes, { template }) => bytes + template.bytes, 0)));
+  const whole = new DataView(
+    new ArrayBuffer(meters.reduce((bytes, { template }) => bytes + template.bytes, 0)),
+  );
   let at = 0;
   for (const { template, point: { value, atUnixMs } } of meters) {
     template.write(whole, at, value, atUnixMs);

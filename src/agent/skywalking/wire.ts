@@ -8,7 +8,11 @@ import {
   EBPFProfilingService,
   EBPFProfilingTaskMetadataSchema,
 } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
-import { type MeterDataCollection, MeterDataCollectionSchema, MeterReportService } from "../../gen/skywalking/v3/meter_pb.ts";
+import {
+  type MeterDataCollection,
+  MeterDataCollectionSchema,
+  MeterReportService,
+} from "../../gen/skywalking/v3/meter_pb.ts";
 import type { SkyWalkingMeters, SkyWalkingProfile } from "../../gen/stakeout/v1/skywalking_queue_pb.ts";
 import type { QueuedRecord, RecordBody, ReportWire } from "../report_wire.ts";
 import type { SpoolRecord } from "../spool_record.ts";

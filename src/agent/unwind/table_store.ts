@@ -135,9 +135,11 @@ export class TableStore {
     );
   }
 
+  /** Frees what must go for a table; nothing when that would not do. */
   #makeRoom(bytes: number): boolean {
+    if (this.#bytes - this.#idleBytes() + bytes > maxBytes) return false;
     this.#evict(maxBytes - this.#bytes - bytes);
-    return this.#bytes + bytes <= maxBytes;
+    return true;
   }
 
   /** Frees idle tables until `room`, which is what is left, is no longer negative. */
