@@ -90,7 +90,7 @@ start shop 50 /bin/shop
 run off_cpu stakeout record --pid "$(cat shop.pid)" --off-cpu --for 5s -o /results/off_cpu.folded
 kill -KILL "$(cat shop.pid)"
 start python 50 /bin/python_hostile none
-run record_python stakeout record --pid "$(cat python.pid)" --for 12s -o /results/python.folded
+run record_python stakeout record --pid "$(cat python.pid)" --for 20s -o /results/python.folded
 kill -KILL "$(cat python.pid)"
 dmesg >dmesg
 cat /proc/sys/kernel/tainted >tainted
