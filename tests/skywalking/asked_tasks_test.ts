@@ -20,10 +20,17 @@ testAsRoot(
     await using agent = await startOapAgent(folder, oap.url, "oapask");
     store.save("oapasksilent", { ON_CPU: { PROCESS_CPU: { Threshold: "5", Period: 5, Count: 2 } } });
     await using target = await startTarget(asked, "1", "2");
-    const known = await waitFor(
-      () => [...store.processes.values()].find(({ pid }) => pid === target.pid),
-      10,
+    await Deno.copyFile("/bin/bash", `${folder.path}/oapaskwait`);
+    await using waiting = await startTarget(
+      `${folder.path}/oapaskwait`,
+      "-c",
+      "echo ready; while :; do sleep 0.05; done",
     );
+    const find = (pid: number) =>
+      waitFor(() => [...store.processes.values()].find((process) => process.pid === pid), 10);
+    const waiter = await find(waiting.pid);
+    assert.ok(waiter !== undefined, agent.lines.join("\n"));
+    const known = await find(target.pid);
     assert.ok(known !== undefined, agent.lines.join("\n"));
     const startMs = Date.now() + 11_500;
     const command = (more: Record<string, string>) =>
@@ -39,6 +46,7 @@ testAsRoot(
       return {
         commands: [
           command({}),
+          command({ TaskId: "asked-off", TargetType: "OFF_CPU", ProcessId: processIdOf(waiter.entity) }),
           command({ TaskId: "asked-2", TargetType: "GPU" }),
           command({ TaskId: "asked-3", FixedTriggerDuration: "soon" }),
           command({ TaskId: "asked-4", TaskStartTime: "1000", FixedTriggerDuration: "60" }),
@@ -48,7 +56,16 @@ testAsRoot(
     const started = await agent.waitForLine(/msg="Task started" .*pids=\d+/, 30);
     assert.ok(timeOf(started) >= startMs, `${timeOf(started) - startMs} ms after its time`);
     assert.ok(timeOf(started) < startMs + 3000, `${timeOf(started) - startMs} ms after its time`);
-    await expectWhole(store, agent, "asked-1");
+    await expectWhole(store, agent, { task: "asked-1", pid: target.pid });
+    const waits = await waitFor(() => {
+      const rows = [...store.stacks.values()].filter(({ taskId }) => taskId === "asked-off");
+      return rows.length > 0 ? rows : undefined;
+    }, 15);
+    const inWait = (waits ?? []).filter(({ symbols }) => symbols.some((symbol) => symbol.includes("wait4")));
+    const switches = inWait.reduce((sum, { datum }) => sum + (datum.offCPU?.switchCount ?? 0), 0);
+    const waitedMs = inWait.reduce((sum, { datum }) => sum + (datum.offCPU?.duration ?? 0), 0) / 1e6;
+    assert.ok(switches > 10 && switches <= 110, `${switches} waits`);
+    assert.ok(waitedMs > 1000 && waitedMs < 7000, `${waitedMs} ms`);
     assert.deepEqual(store.tasks, []);
     assert.deepEqual([queries[0], queries.at(-1)], [0, startMs]);
     const refused = agent.lines.filter((line) => line.includes("is not taken"));
@@ -56,7 +73,7 @@ testAsRoot(
       refused.join("\n"),
       /TargetType \\"GPU\\" is not known here[\s\S]*FixedTriggerDuration is no time/,
     );
-    assert.equal(agent.lines.filter((line) => line.includes("Task started")).length, 1);
+    assert.equal(agent.lines.filter((line) => line.includes("Task started")).length, 2);
 
     for (const method of ["queryPolicies", "queryTasks", "reportProcesses", "reportProfilingTask"] as const) {
       oap.overrides[method] = () => "silence";
@@ -66,6 +83,6 @@ testAsRoot(
     oap.overrides.queryPolicies = (query) => store.queryPolicies(query);
     await agent.waitForLine(/msg="Task started" .*service=oapasksilent/, 25);
     agent.kill("SIGINT");
-    assert.equal(await agent.ended(8), 0);
+    assert.equal(await agent.ended(20), 0);
   },
 );

@@ -209,6 +209,7 @@ Deno.test("stacks by name are the bytes of the protocol, on and off the CPU", ()
   );
   chunk.kind = ProfileKind.OFF_CPU;
   chunk.sampleWeights = [5_000_000_000n, 1n, 7n];
+  chunk.sampleWaits = [1n, 1n, 0n];
   const [{ data: [waited] } = { data: [] }] = new StackData().add(chunk);
   assert.deepEqual(
     toBinary(EBPFProfilingDataSchema, waited!),

@@ -33,7 +33,9 @@ testAsRoot(
     await using agent = await startOapAgent(folder, oap.url, "oapnginx");
     await agent.waitForLine(/msg="HTTP is watched"/, 15);
     const task = await waitFor(async () => {
-      for (const path of ["/status/404?a=1", "/status/503?b=2", "/slow", "/"]) await (await fetch(`http://127.0.0.1:${server.port}${path}`)).text();
+      for (const path of ["/status/404?a=1", "/status/503?b=2", "/slow", "/"]) {
+        await (await fetch(`http://127.0.0.1:${server.port}${path}`)).text();
+      }
       return store.tasks[0];
     }, 30);
     assert.ok(task !== undefined, agent.lines.join("\n"));
@@ -68,6 +70,6 @@ testAsRoot(
     const slow = [...values.get("rover_con_p_http_avg_response_time ^/sl[ao]w$")!];
     assert.ok(slow.every((value) => value < 2000) && slow.some((value) => value > 100), slow.join(" "));
     agent.kill("SIGINT");
-    assert.equal(await agent.ended(10), 0);
+    assert.equal(await agent.ended(20), 0);
   },
 );

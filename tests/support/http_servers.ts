@@ -130,7 +130,8 @@ async function start(
     port,
     pids: () => listTree(child.pid),
     async [Symbol.asyncDispose]() {
-      for (const pid of listTree(child.pid).reverse()) {
+      // The first one first: it would start others in place of those that end.
+      for (const pid of listTree(child.pid)) {
         try {
           Deno.kill(pid, "SIGKILL");
         } catch {

@@ -28,7 +28,7 @@ interface NumberedNames {
 interface Sum {
   readonly stack: NamedStack;
   weight: number;
-  samples: number;
+  waits: number;
 }
 
 const noNames: NumberedNames = { number: 0, names: [] };
@@ -63,10 +63,10 @@ export class StackData {
       const sums = processes.get(processId) ?? new Map<string, Sum>();
       processes.set(processId, sums);
       const key = `${stack.kernel.number}_${stack.user.number}`;
-      const sum = sums.get(key) ?? { stack, weight: 0, samples: 0 };
+      const sum = sums.get(key) ?? { stack, weight: 0, waits: 0 };
       sums.set(key, sum);
       sum.weight += Number(chunk.sampleWeights[index] ?? 0n);
-      sum.samples += 1;
+      sum.waits += Number(chunk.sampleWaits[index] ?? 0n);
     }
     return [...processes].map(([processId, sums]) => ({
       processId,
@@ -104,7 +104,7 @@ export class StackData {
   }
 }
 
-function toData({ stack: { kernel, user }, weight, samples }: Sum, kind: ProfileKind): EBPFProfilingData {
+function toData({ stack: { kernel, user }, weight, waits }: Sum, kind: ProfileKind): EBPFProfilingData {
   const stacks = [
     { stackType: EBPFProfilingStackType.PROCESS_KERNEL_SPACE, names: kernel },
     { stackType: EBPFProfilingStackType.PROCESS_USER_SPACE, names: user },
@@ -113,10 +113,9 @@ function toData({ stack: { kernel, user }, weight, samples }: Sum, kind: Profile
   }));
   return create(EBPFProfilingDataSchema, {
     profiling: kind === ProfileKind.OFF_CPU
-      // A chunk does not say how often a thread waited within a second: it counts once.
       ? {
         case: "offCPU",
-        value: { stacks, switchCount: Math.min(samples, mostInt32), duration: BigInt(weight) },
+        value: { stacks, switchCount: Math.min(waits, mostInt32), duration: BigInt(weight) },
       }
       : { case: "onCPU", value: { stacks, dumpCount: Math.min(weight, mostInt32) } },
   });
