@@ -30,9 +30,12 @@ export interface BackendClient {
 export async function openBackend(config: Config): Promise<BackendClient> {
   const url = await findBackendUrl(config);
   if (isOapUrl(url)) {
-    throw new CommandError(`${url} is an OAP, which only agents report to; give --backend a Stakeout backend`, {
-      exitCode: 2,
-    });
+    throw new CommandError(
+      `${url} is an OAP, which only agents report to; give --backend a Stakeout backend`,
+      {
+        exitCode: 2,
+      },
+    );
   }
   const token = await readToken(config);
   const ca = config.tls.caFile === "" ? undefined : await readSecret(config.tls.caFile, "--tls-ca");

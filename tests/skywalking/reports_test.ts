@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { create } from "@bufbuild/protobuf";
 import { Reporter } from "../../src/agent/report.ts";
 import { EntityBook } from "../../src/agent/skywalking/entity.ts";
-import { ProcessRegistry } from "../../src/agent/skywalking/process_registry.ts";
+import { guessProcessId, ProcessRegistry } from "../../src/agent/skywalking/process_registry.ts";
 import { toProcessProperties } from "../../src/agent/skywalking/process_properties.ts";
 import { RecordEncoder } from "../../src/agent/skywalking/record_encoder.ts";
 import { TaskIds } from "../../src/agent/skywalking/task_ids.ts";
@@ -51,6 +51,7 @@ class Sender implements AsyncDisposable {
       },
       processOf: (id) =>
         id === process.id ? { entity, properties: toProcessProperties(process, entity, "") } : undefined,
+      oapIdOf: guessProcessId,
       isKnown: (key) => ids.get(key) !== undefined,
     });
     const registry = new ProcessRegistry(oap, crypto.randomUUID());

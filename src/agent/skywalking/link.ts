@@ -12,7 +12,7 @@ import { HeldPolicies, heldPoliciesSchema } from "./held_policies.ts";
 import { OapHealth } from "./oap_health.ts";
 import { PolicyPoll } from "./policy_poll.ts";
 import { findHostIp, toEntityMetadata, toProcessProperties } from "./process_properties.ts";
-import { ProcessRegistry } from "./process_registry.ts";
+import { guessProcessId, ProcessRegistry } from "./process_registry.ts";
 import { ProcessReports } from "./process_reports.ts";
 import { RecordEncoder } from "./record_encoder.ts";
 import { TaskIds } from "./task_ids.ts";
@@ -65,6 +65,7 @@ export function openSkyWalkingLink(
       if (process === undefined || entity === undefined) return undefined;
       return { entity, properties: toProcessProperties(process, entity, findHostIp()) };
     },
+    oapIdOf: (entity) => registry.idOf(toEntityMetadata(entity)) ?? guessProcessId(entity),
     isKnown: (key) => ids.get(key) !== undefined,
   });
 

@@ -53,7 +53,7 @@ export class OapConnection {
     try {
       return (await (this.#current ??= this.#open())).request(whole, options);
     } catch (error) {
-      throw error instanceof ConnectError ? error : unavailable(error as Error);
+      throw error instanceof ConnectError ? error : unavailable((error as Error).message);
     }
   }
 
@@ -68,7 +68,7 @@ export class OapConnection {
 
   #open(): Promise<ClientHttp2Session> {
     const { promise, resolve, reject } = Promise.withResolvers<ClientHttp2Session>();
-    const socket = this.#openSocket().on("error", (error) => reject(unavailable(error)));
+    const socket = this.#openSocket().on("error", (error) => reject(unavailable(error.message)));
     socket.on("close", () => end(session, "the connection was lost"));
     const session = connectHttp2(this.authority, { createConnection: () => socket });
     this.#sessions.add(session);
@@ -84,7 +84,7 @@ export class OapConnection {
       clearTimeout(connecting);
       resolve(session);
     });
-    session.on("error", (error) => reject(unavailable(error)));
+    session.on("error", (error) => reject(unavailable(error.message)));
     session.on("goaway", () => {
       forget();
       drain ??= setTimeout(() => end(session, "the connection was given up"), drainMs);
@@ -96,7 +96,7 @@ export class OapConnection {
       this.#sessions.delete(session);
       socket.destroy();
       forget();
-      reject(unavailable(new Error("the connection was lost")));
+      reject(unavailable("the connection was lost"));
     });
     promise.catch(forget);
     return promise;
@@ -115,9 +115,9 @@ function ping(session: ClientHttp2Session): void {
 
 /** With an error: requests that are under way would else never hear of it. */
 function end(session: ClientHttp2Session, reason: string): void {
-  if (!session.destroyed) session.destroy(unavailable(new Error(reason)));
+  if (!session.destroyed) session.destroy(unavailable(reason));
 }
 
-function unavailable(error: Error): ConnectError {
-  return new ConnectError(error.message, Code.Unavailable, undefined, undefined, error);
+function unavailable(reason: string): ConnectError {
+  return new ConnectError(reason, Code.Unavailable);
 }

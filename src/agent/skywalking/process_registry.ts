@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { type Client, createClient } from "@connectrpc/connect";
 import {
@@ -78,4 +79,17 @@ export interface EntityKey {
 
 function keyOf({ serviceName, instanceName, processName }: EntityKey): string {
   return JSON.stringify([serviceName, instanceName, processName]);
+}
+
+/**
+ * The id that an OAP makes of a process's names, for when it has not been asked yet: SHA-256 of the process's name and the
+ * instance's id, which holds the service's, as OAP's IDManager has it. An OAP that renames services makes others.
+ */
+export function guessProcessId({ service, instance, processName }: Entity): string {
+  const instanceId = `${encode(service)}.1_${encode(instance)}`;
+  return createHash("sha256").update(`${processName}_${instanceId}`).digest("hex");
+}
+
+function encode(text: string): string {
+  return new TextEncoder().encode(text).toBase64();
 }

@@ -1,13 +1,16 @@
 import { create, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import type { EBPFProcessProperties } from "../../gen/skywalking/v3/ebpf_process_pb.ts";
 import type { EBPFProfilingData } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
+import { MeterDataCollectionSchema } from "../../gen/skywalking/v3/meter_pb.ts";
 import type { MetricColumns } from "../../gen/stakeout/v1/agent_service_pb.ts";
+import type { NetworkChunk } from "../../gen/stakeout/v1/network_pb.ts";
 import type { ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
 import { SkyWalkingRecordSchema } from "../../gen/stakeout/v1/skywalking_queue_pb.ts";
-import { type ProfileKind, type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind, type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import type { QueuedRecord, RecordBody } from "../report_wire.ts";
 import type { Entity } from "./entity.ts";
 import { MeterEncoder, type MeterOwners } from "./meters.ts";
+import { NetworkMeters } from "./network_meters.ts";
 import { StackData } from "./stack_data.ts";
 import type { TaskKey } from "./task_ids.ts";
 import { toTaskReport } from "./task_report.ts";
@@ -23,6 +26,8 @@ export interface EncoderParts {
   readonly owners: MeterOwners;
   /** Undefined for a process that has gone, or is not reported. */
   processOf(processId: string): ReportedProcess | undefined;
+  /** The OAP's id of a process. */
+  oapIdOf(this: void, entity: Entity): string;
   /** Whether the OAP knows the task already: it was asked for there. */
   isKnown(key: TaskKey): boolean;
 }
@@ -34,6 +39,7 @@ interface Run {
   readonly stacks: Map<ProfileKind, StackData>;
   /** When the last part of a kind was dated. */
   readonly lastAtUnixMs: Map<ProfileKind, number>;
+  network?: NetworkMeters;
 }
 
 const recordBytes = 512 * 1024;
@@ -64,6 +70,8 @@ export class RecordEncoder {
         return [];
       case "profile":
         return this.#encodeChunk(body.value as ProfileChunk);
+      case "network":
+        return this.#encodeNetwork(body.value as NetworkChunk);
       default:
         return [];
     }
@@ -125,6 +133,18 @@ export class RecordEncoder {
       )
     );
     return [...tasks, ...profiles];
+  }
+
+  #encodeNetwork(chunk: NetworkChunk): QueuedRecord[] {
+    const run = this.#runs.get(chunk.taskId);
+    if (run === undefined) return [];
+    const tasks = run.network === undefined ? this.#encodeTasks(run, ProfileKind.NETWORK) : [];
+    run.network ??= new NetworkMeters();
+    const { owners, oapIdOf } = this.#parts;
+    const made = run.network.add(chunk, { entityOf: (id) => owners.entityOf(id), idOf: oapIdOf });
+    const collections = made.map((collection) => toBinary(MeterDataCollectionSchema, collection));
+    if (collections.length === 0) return tasks;
+    return [...tasks, toRecord("profile", { case: "meters", value: { collections } })];
   }
 
   #encodeTasks({ task, processes }: Run, kind: ProfileKind): QueuedRecord[] {

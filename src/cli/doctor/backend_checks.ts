@@ -50,7 +50,12 @@ async function checkOap(url: string, config: Config): Promise<Check> {
   const reason = await askOap({ url, token, caFile, certFile, keyFile }, waitMs);
   if (reason === undefined) return passCheck("backend", `${url}, an OAP`);
   const [message, fix] = reason.split("; ");
-  return { name: "backend", level: "limited", message: message!, fix: fix ?? "the agent goes on alone meanwhile" };
+  return {
+    name: "backend",
+    level: "limited",
+    message: message!,
+    fix: fix ?? "the agent goes on alone meanwhile",
+  };
 }
 
 /** An agent's token may not list policies, but the backend then says that it knows it. */
