@@ -50,7 +50,8 @@ async function measure(folder: string) {
   await ours.expect(/Policies are in step/);
   await using theirs = startPinned([...stakeout, "agent", ...reporting[1]!], { cpu: 0, read: "stderr" });
   await theirs.expect(/A policy of the OAP was taken over/);
-  await sleep(15_000);
+  // Until the code that runs seldom is compiled, too.
+  await sleep(90_000);
   const [plain = [], oapCost = []] = await sample(ours.pid, theirs.pid);
   const [, meters, known] = await oap.expect(/meters (\d+) processes (\d+)/);
   const [own, other] = [medianInterval(plain), medianInterval(oapCost)];

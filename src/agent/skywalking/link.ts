@@ -11,7 +11,7 @@ import { EntityBook } from "./entity.ts";
 import { HeldPolicies, heldPoliciesSchema } from "./held_policies.ts";
 import { OapHealth } from "./oap_health.ts";
 import { PolicyPoll } from "./policy_poll.ts";
-import { findHostIp, toEntityMetadata, toProcessProperties } from "./process_properties.ts";
+import { toEntityMetadata, toProcessProperties } from "./process_properties.ts";
 import { guessProcessId, ProcessRegistry } from "./process_registry.ts";
 import { ProcessReports } from "./process_reports.ts";
 import { RecordEncoder } from "./record_encoder.ts";
@@ -63,7 +63,7 @@ export function openSkyWalkingLink(
       const process = findProcess(id);
       const entity = process === undefined ? undefined : book.nameOf(process);
       if (process === undefined || entity === undefined) return undefined;
-      return { entity, properties: toProcessProperties(process, entity, findHostIp()) };
+      return { entity, properties: toProcessProperties(process, entity, oap.hostAddress()) };
     },
     oapIdOf: (entity) => registry.idOf(toEntityMetadata(entity)) ?? guessProcessId(entity),
     isKnown: (key) => ids.get(key) !== undefined,
@@ -124,7 +124,7 @@ export function openSkyWalkingLink(
         reasonAgainst: (kind) => linked.agent.reasonAgainst(kind),
       });
       await Promise.all([
-        new ProcessReports({ book, registry, health }).run(living, signal),
+        new ProcessReports({ oap, book, registry, health }).run(living, signal),
         new PolicyPoll({ oap, book, held, health, logger, onPolicies }).run(living, signal),
         asked.run(signal),
       ]);

@@ -27,11 +27,17 @@ export class OapConnection {
   readonly #openSocket: () => Socket;
   readonly #sessions = new Set<ClientHttp2Session>();
   #current: Promise<ClientHttp2Session> | undefined;
+  #localAddress = "";
 
   /** @param authority `http://host:port`, for the request's headers. */
   constructor(authority: string, openSocket: () => Socket) {
     this.authority = authority;
     this.#openSocket = openSocket;
+  }
+
+  /** This host's address on the last connection; `""` before the first. */
+  get localAddress(): string {
+    return this.#localAddress;
   }
 
   /** Begins a request. @throws {ConnectError} with `Unavailable` when there is no connection to be had. */
@@ -82,6 +88,7 @@ export class OapConnection {
     let drain: ReturnType<typeof setTimeout> | undefined;
     session.on("connect", () => {
       clearTimeout(connecting);
+      this.#localAddress = (socket.localAddress ?? "").replace(/^::ffff:/, "");
       resolve(session);
     });
     session.on("error", (error) => reject(unavailable(error.message)));

@@ -23,11 +23,15 @@ export function toEntityMetadata(entity: Entity): EBPFProcessEntityMetadata {
  * The whole description of a process. `command_line` is the executable's path alone: arguments hold passwords, and an OAP
  * shows this to everybody.
  */
-export function toProcessProperties(process: Process, entity: Entity, hostIp: string): EBPFProcessProperties {
+export function toProcessProperties(
+  process: Process,
+  entity: Entity,
+  hostAddress: string,
+): EBPFProcessProperties {
   const { labels } = process;
   const isPod = labels["k8s.pod.name"] !== undefined;
   const properties = toPairs({
-    host_ip: hostIp,
+    host_ip: hostAddress,
     ...(isPod ? { container_name: labels["k8s.container.name"], pod_name: labels["k8s.pod.name"] } : {}),
     pid: String(process.pid),
     command_line: process.exe || process.name,
@@ -43,12 +47,4 @@ function toPairs(texts: Readonly<Record<string, string | undefined>>): { key: st
   return Object.entries(texts).flatMap(([key, value]) =>
     value === undefined || value === "" ? [] : [{ key, value: value.toWellFormed() }]
   );
-}
-
-/** The first address of this host that others can reach, `""` when it has none. */
-export function findHostIp(): string {
-  const addresses = Deno.networkInterfaces().filter(({ family, address }) =>
-    family === "IPv4" && !address.startsWith("127.")
-  );
-  return addresses[0]?.address ?? "";
 }

@@ -3,7 +3,8 @@ import { sleep } from "../backoff.ts";
 import type { Entity, EntityBook } from "./entity.ts";
 import type { OapHealth } from "./oap_health.ts";
 import type { ProcessRegistry } from "./process_registry.ts";
-import { findHostIp, toProcessProperties } from "./process_properties.ts";
+import { toProcessProperties } from "./process_properties.ts";
+import type { OapTransport } from "./transport.ts";
 
 const lookMs = 1_000;
 const beatMs = 20_000;
@@ -11,6 +12,7 @@ const beatMs = 20_000;
 const wholeEveryBeats = 10;
 
 export interface ProcessReportsOptions {
+  readonly oap: Pick<OapTransport, "hostAddress">;
   readonly book: EntityBook;
   readonly registry: ProcessRegistry;
   readonly health: OapHealth;
@@ -24,7 +26,8 @@ export class ProcessReports {
   readonly #options: ProcessReportsOptions;
   /** What was told of each process, by its id. */
   readonly #told = new Map<string, Entity>();
-  #hostIp = "";
+  /** As of the last beat. */
+  #hostAddress = "";
   #beats = 0;
   #nextBeatMs = 0;
   #toldRevision = -1;
@@ -53,12 +56,14 @@ export class ProcessReports {
 
   /** False when there was nothing to tell. */
   async #tell(discovery: Pick<Discovery, "values" | "revision">, signal: AbortSignal): Promise<boolean> {
-    const { book, registry } = this.#options;
+    const { oap, book, registry } = this.#options;
     const isBeat = performance.now() >= this.#nextBeatMs;
     if (!isBeat && discovery.revision === this.#toldRevision) return false;
     const { revision } = discovery;
-    const isWhole = isBeat && this.#beats % wholeEveryBeats === 0;
-    if (isWhole) this.#hostIp = findHostIp();
+    // The address is known once there was a connection.
+    const hostAddress = oap.hostAddress();
+    const isWhole = isBeat && (this.#beats % wholeEveryBeats === 0 || hostAddress !== this.#hostAddress);
+    if (isBeat) this.#hostAddress = hostAddress;
     const processes = [...discovery.values()].map(({ process }) => process);
     // Before others are named: they may get the name of one that has gone.
     this.#forgetGone(new Set(processes.map(({ id }) => id)));
@@ -69,7 +74,11 @@ export class ProcessReports {
       if (entity === undefined) continue;
       entities.push(entity);
       if (!isWhole && this.#told.get(process.id) === entity) continue;
-      news.push({ id: process.id, entity, properties: toProcessProperties(process, entity, this.#hostIp) });
+      news.push({
+        id: process.id,
+        entity,
+        properties: toProcessProperties(process, entity, hostAddress),
+      });
     }
     if (news.length > 0) {
       await registry.report(news.map(({ properties }) => properties), signal);

@@ -22,6 +22,8 @@ export interface OapOptions {
 export interface OapTransport {
   readonly url: string;
   readonly transport: Transport;
+  /** The address of this host by which it reaches the OAP; `""` before it did. */
+  hostAddress(): string;
   close(): void;
 }
 
@@ -52,7 +54,12 @@ export function createOapTransport(options: OapOptions): OapTransport {
     readMaxBytes: messageLimitBytes,
     writeMaxBytes: messageLimitBytes,
   });
-  return { url: options.url, transport, close: () => connection.close() };
+  return {
+    url: options.url,
+    transport,
+    hostAddress: () => connection.localAddress,
+    close: () => connection.close(),
+  };
 }
 
 function openSocket(to: { host: string; port: number }, tls: ConnectionOptions | undefined): Socket {
