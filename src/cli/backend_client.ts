@@ -171,11 +171,12 @@ export async function readToken({ backend, stateFolder }: Config): Promise<strin
   return checkToken((await readSecret(path, "--token-file")).trim(), path);
 }
 
-/** The token for an OAP, `""` when none is given: it may ask for none, and the local backend's is not for it. */
+/** The token for an OAP, `""` for none or an empty file: it may ask for none, and the local backend's is not for it. */
 export async function readOapToken({ backend }: Config): Promise<string> {
   if (backend.token !== "") return checkToken(backend.token, "The given token");
   if (backend.tokenFile === "") return "";
-  return checkToken((await readSecret(backend.tokenFile, "--token-file")).trim(), backend.tokenFile);
+  const token = (await readSecret(backend.tokenFile, "--token-file")).trim();
+  return token === "" ? "" : checkToken(token, backend.tokenFile);
 }
 
 /** A token goes into a header, so it must be visible ASCII. */
