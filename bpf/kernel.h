@@ -133,6 +133,7 @@ struct sock_common {
 struct sock {
   struct sock_common __sk_common;
   unsigned short sk_type;
+  __u8 sk_shutdown;
   int sk_err;
   struct pid *sk_peer_pid;
 };
@@ -140,6 +141,9 @@ struct sock {
 struct tcp_sock {
   __u32 srtt_us; /* times 8 */
   __u32 total_retrans;
+  __u64 bytes_received; /* the peer's FIN is one */
+  __u64 bytes_sent;     /* those sent again as well */
+  __u64 bytes_retrans;
 };
 
 struct sockaddr_un {

@@ -24,6 +24,9 @@
 /* Set by the loader. */
 const volatile __u64 pid_namespace_inode = 0; /* of the agent's /proc/self/ns/pid */
 
+/* Set by the loader where the kernel has no events of messages: bytes are then TCP's own counts. */
+const volatile bool counts_segments = false;
+
 __u64 losses[NETWORK_LOSSES] = {};
 __u32 edges_used = 0;    /* index 0 is none */
 __u32 counters_used = 0; /* the same */
@@ -46,9 +49,11 @@ struct connection {
   __u64 last_response_boot_ns; /* newest byte of it */
   __u64 request_bytes;
   __u64 response_bytes;
-  __u64 early_boot_ns; /* when a client's response came before its request was seen */
-  __u64 method;        /* first bytes of the request */
-  __u64 sample;        /* number of the sample whose response is under way, 0: none */
+  __u64 early_boot_ns;  /* when a client's response came before its request was seen */
+  __u64 method;         /* first bytes of the request */
+  __u64 received_bytes; /* of TCP's own counts those that are counted */
+  __u64 sent_bytes;
+  __u64 sample; /* number of the sample whose response is under way, 0: none */
   struct fragment fragment;
   __u32 connector; /* thread group id of who connects, while it does */
   __u32 user_tgid; /* who used it last, and under which number it is watched */

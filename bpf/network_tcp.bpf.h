@@ -11,11 +11,33 @@
 
 #define ECONNREFUSED 111
 #define ETIMEDOUT 110
+#define RCV_SHUTDOWN 1
 
 static __always_inline bool is_tcp(const struct sock *sk) {
   __u16 family = sk->__sk_common.skc_family;
 
   return sk->sk_type == SOCK_STREAM && (family == AF_INET || family == AF_INET6);
+}
+
+static __always_inline void take_total(__u64 *known, __u64 now, __u64 *sum) {
+  __u64 before = __sync_lock_test_and_set(known, now);
+
+  if ((__s64)(now - before) > 0)
+    __sync_fetch_and_add(sum, now - before);
+}
+
+/* Counts the bytes of a connection by TCP's own counts. */
+static __always_inline void take_bytes(struct connection *connection, const struct sock *sk,
+                                       const struct tcp_sock *tcp,
+                                       struct network_edge_value *edge) {
+  __u64 received_bytes = tcp->bytes_received, sent_bytes = tcp->bytes_sent - tcp->bytes_retrans;
+
+  if (received_bytes && sk->sk_shutdown & RCV_SHUTDOWN)
+    received_bytes--;
+  if (received_bytes + sent_bytes != connection->received_bytes + connection->sent_bytes)
+    connection->moved = 1;
+  take_total(&connection->received_bytes, received_bytes, &edge->received_bytes);
+  take_total(&connection->sent_bytes, sent_bytes, &edge->sent_bytes);
 }
 
 /* Counts what the kernel says of a connection: segments sent again, and its round trip time. */
@@ -26,6 +48,8 @@ static __always_inline void take_quality(struct connection *connection, struct s
 
   if (!edge || !tcp)
     return;
+  if (counts_segments)
+    take_bytes(connection, sk, tcp, edge);
   now = tcp->total_retrans;
   before = __sync_lock_test_and_set(&connection->retransmits, now);
   if (now != before)
@@ -244,8 +268,11 @@ static __always_inline void adopt(struct sock *sk, __u32 number) {
     return;
   if (!listens) {
     tcp = bpf_skc_to_tcp_sock(sk);
-    if (tcp && !connection->number)
+    if (tcp && !connection->number) {
       connection->retransmits = tcp->total_retrans;
+      connection->received_bytes = tcp->bytes_received;
+      connection->sent_bytes = tcp->bytes_sent - tcp->bytes_retrans;
+    }
     take_over(connection, sk, number);
     return;
   }
@@ -330,6 +357,10 @@ int read_sockets(struct bpf_iter__bpf_sk_storage_map *context) {
   if (!connection || connection->listens)
     return 0;
   end_quiet_sample(connection);
+  /* Nobody is seen to read from it: who listens has it. */
+  if (counts_segments && is_tcp(sk) && connection->number && !connection->edge &&
+      sk->__sk_common.skc_state == TCP_ESTABLISHED)
+    take_over(connection, sk, connection->number);
   if (is_tcp(sk) && !connection->closed)
     take_quality(connection, sk);
   return 0;

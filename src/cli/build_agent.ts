@@ -10,9 +10,8 @@ import { Budget } from "../agent/budget.ts";
 import { readBootId, readHostName } from "../agent/host.ts";
 import { HttpMonitor } from "../agent/http/http_monitor.ts";
 import { HttpPrograms } from "../agent/http/http_programs.ts";
-import { missingMessageHook } from "../agent/network/network_session.ts";
 import { Pipeline } from "../agent/pipeline.ts";
-import { type Abilities, builtAbilities, PolicyBook } from "../agent/policy_book.ts";
+import { builtAbilities, PolicyBook } from "../agent/policy_book.ts";
 import { processCpuProbe } from "../agent/probe/process_cpu.ts";
 import { processLayout, ProcessSnapshots } from "../agent/probe/process_snapshot.ts";
 import { systemLoadProbe } from "../agent/probe/system_load.ts";
@@ -68,17 +67,12 @@ export async function buildAgent(place: AgentPlace): Promise<BuiltAgent> {
   const clock = new KernelClock();
   const libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   const snapshots = await ProcessSnapshots.open(libbpf, readBuiltFile("bpf/process.bpf.o"));
-  const abilities: Abilities = {
-    ...builtAbilities,
-    kind: (kind) => kind === "network" ? missingMessageHook(libbpf)?.message : undefined,
-    tls: () => missingUprobes(libbpf)?.message,
-  };
-  const book = new PolicyBook(abilities);
+  const book = new PolicyBook({ ...builtAbilities, tls: () => missingUprobes(libbpf)?.message });
   const http = new HttpMonitor({
     open: () => HttpPrograms.open(libbpf, readBuiltFile("bpf/http.bpf.o")),
     logger,
   });
-  const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds(abilities) });
+  const trigger = new Trigger({ makeTaskId, unsupported: unsupportedKinds() });
   const pods = watchPods(logger);
   const host = readHostName();
   const pipeline = new Pipeline({
@@ -150,9 +144,9 @@ function makeTaskId(): string {
   return crypto.getRandomValues(new Uint8Array(16)).toHex();
 }
 
-function unsupportedKinds(abilities: Abilities): Map<ProfileKind, string> {
+function unsupportedKinds(): Map<ProfileKind, string> {
   return new Map(profileKinds.flatMap((kind) => {
-    const reason = abilities.kind(kind);
+    const reason = builtAbilities.kind(kind);
     return reason === undefined ? [] : [[kind, reason]];
   }));
 }

@@ -54,15 +54,18 @@ export class NetworkRecorder {
     };
   }
 
-  /** Starts, and returns once the processes are covered. */
-  static async start(pids: readonly number[]): Promise<NetworkRecorder> {
+  /** Starts, and returns once the processes are covered; without messages as on kernels that have no events of them. */
+  static async start(
+    pids: readonly number[],
+    { seesMessages = true } = {},
+  ): Promise<NetworkRecorder> {
     const recorder = new NetworkRecorder(pids);
     const program = Deno.readFileSync(`${repositoryRoot}/build/bpf/network.bpf.o`);
     let covered = () => {};
     const ready = new Promise<void>((resolve) => covered = resolve);
     const profiler = new NetworkProfiler({
       openSession: async () => {
-        const session = await NetworkSession.open(libbpf, program);
+        const session = await NetworkSession.open(libbpf, program, seesMessages);
         const cover = session.cover.bind(session);
         let left = pids.length;
         session.cover = async (...who) => {

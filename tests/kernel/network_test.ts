@@ -190,3 +190,25 @@ Deno.test("network knows the ends of Unix sockets", () =>
       }
     }
   }));
+
+Deno.test("network tells connections and bytes by TCP's own counts where the kernel has no events of messages", () =>
+  withoutLeaks(libbpf, async () => {
+    await using server = await startPythonPeer();
+    await using client = await startPythonPeer();
+    const port = await server.run<number>("(l := listen()).getsockname()[1]");
+    await server.run("serve_echo(l)");
+    await client.run(`(a := connect(${port}, count=3)) and 0`);
+    await client.run("[c.sendall(b'before') or receive(c, 6) for c in a] and 0");
+    const recorder = await NetworkRecorder.start([server.pid, client.pid], { seesMessages: false });
+    await client.run(`(b := connect(${port}, count=4)) and 0`);
+    await client.run("[c.sendall(b'x' * 30000) or receive(c, 30000) for c in a + b] and 0");
+    await client.run("[c.close() for c in a + b[:2]] and 0");
+    const { profile } = await recorder.stop();
+    for (const end of [isServer, isClient]) {
+      const sum = sumEdges(profile, (edge) => end(edge) && edge.serverPort === port);
+      assert.deepEqual([sum.opened, sum.open], [7, 2]);
+      assert.deepEqual([sum.receivedBytes, sum.sentBytes], [210_000n, 210_000n]);
+      assert.ok(sum.rttSamples > 0);
+    }
+    assert.match(profile.limits[0]!, /no events of messages/);
+  }));

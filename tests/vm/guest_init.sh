@@ -92,6 +92,12 @@ kill -KILL "$(cat shop.pid)"
 start python 50 /bin/python_hostile none
 run record_python stakeout record --pid "$(cat python.pid)" --for 20s -o /results/python.folded
 kill -KILL "$(cat python.pid)"
+ip link set lo up
+httpd -f -p 127.0.0.1:8080 -h /results &
+httpd=$!
+(while wget -q -O /dev/null http://127.0.0.1:8080/kernel; do sleep 1; done) &
+run network stakeout record --pid "$httpd" --network --for 6s -o /results/network.json
+kill -KILL "$httpd"
 dmesg >dmesg
 cat /proc/sys/kernel/tainted >tainted
 

@@ -78,7 +78,7 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
       assert.match(checks.find(({ name }) => name === "kernel")!.message, /^Linux 6\.1\.0-/);
       for (const path of await listFiles("build/bpf", /\.bpf\.o$/)) {
         const object = path.split("/").at(-1);
-        if (object === "http.bpf.o") continue;
+        if (object === "http.bpf.o" || object === "network.bpf.o") continue;
         const check = checks.find(({ message }) => message === `${object} loaded and attached`);
         assert.equal(check?.level, "ok", `${object}: ${JSON.stringify(checks)}`);
       }
@@ -86,6 +86,7 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
       const http = ["HTTP", "TLS"].map((wanted) => checks.find(({ name }) => name === wanted));
       assert.match(http[0]!.message, /HTTP rules slow every system call/);
       assert.deepEqual(http.map((check) => check?.level), ["limited", "limited"], JSON.stringify(checks));
+      assert.match(checks.find(({ name }) => name === "network")!.message, /TCP connections alone/);
     }),
 
     await t.step("watch trips for the hot process alone while the wall clock jumps", async () => {
@@ -154,6 +155,19 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
       const folded = await read("python.folded");
       // Emulated, the child that finds the interpreter starts in about ten seconds; sampling does not wait for so long.
       assert.ok(sumMatching(folded, /(^|;)good[; ]/) > 0, folded);
+    }),
+
+    await t.step("record --network tells TCP connections by the kernel's own counts", async () => {
+      await assertEndedWell("network");
+      const { edges, limits } = JSON.parse(await read("network.json"));
+      let [opened, receivedBytes] = [0, 0];
+      for (const edge of edges) {
+        assert.deepEqual([edge.role, edge.serverPort, edge.http], ["server", 8080, null]);
+        opened += edge.opened;
+        receivedBytes += edge.receivedBytes;
+      }
+      assert.ok(opened >= 2 && receivedBytes >= 2 * 60, JSON.stringify(edges));
+      assert.match(limits[0], /no events of messages/);
     }),
 
     await t.step("the kernel has nothing to complain of and powers off", async () => {

@@ -9,8 +9,15 @@ const always = [
   "Up to 512 processes of this host are told apart as clients of a server, and 3,583 edges in all.",
 ];
 
+const withoutMessages =
+  "This kernel has no events of messages (Linux 6.3 has): HTTP, DNS, UDP and Unix sockets are not told, bytes are TCP's " +
+  "own counts, and what workers accept is counted for the process that listens.";
+
 /** What a network profile cannot tell, a sentence each. */
-export function listLimits(refusedProcesses: number): readonly string[] {
-  if (refusedProcesses === 0) return always;
-  return [...always, `${refusedProcesses} processes of the instance are beyond the limit of 4,096.`];
+export function listLimits(
+  { refusedProcesses, seesMessages }: { refusedProcesses: number; seesMessages: boolean },
+): readonly string[] {
+  const limits = seesMessages ? always : [withoutMessages, ...always];
+  if (refusedProcesses === 0) return limits;
+  return [...limits, `${refusedProcesses} processes of the instance are beyond the limit of 4,096.`];
 }

@@ -216,7 +216,10 @@ export class NetworkRun {
       for (const path of this.#paths.values()) this.#writer.add("paths", path);
     }
     for (const row of this.#names.take()) this.#writer.add("dns", row);
-    const limits = listLimits(this.#coverage.refused);
+    const limits = listLimits({
+      refusedProcesses: this.#coverage.refused,
+      seesMessages: this.#session.seesMessages,
+    });
     const changed = this.#chunks++ === 0 || limits.join() !== this.#limits.join();
     this.#limits = limits;
     const loss = this.#losses.take();

@@ -12,6 +12,7 @@ import { WatchTable, wordsOf } from "../watch_table.ts";
 const lifePrograms = ["network_exit", "network_exec", "network_fork"];
 const tcpPrograms = ["network_reset_received", "network_reset_sent", "network_state"];
 const messagePrograms = ["network_receive", "network_send"];
+const messageEvents = ["sock_send_length", "sock_recv_length"];
 /** Values of `adoption` in bpf/network_maps.bpf.h. */
 const adoptListening = 1;
 const adoptOthers = 2;
@@ -57,8 +58,12 @@ export class NetworkSession {
   /** What could not be told since the start, by enum network_loss. */
   readonly losses: BigUint64Array<ArrayBuffer>;
 
-  private constructor(object: BpfObject) {
+  /** Whether reads and writes are seen, and with them requests, UDP and Unix sockets; else it is TCP's own counts alone. */
+  readonly seesMessages: boolean;
+
+  private constructor(object: BpfObject, seesMessages: boolean) {
     this.#object = object;
+    this.seesMessages = seesMessages;
     this.#watches = new WatchTable(object);
     this.#ring = new RingBuffer(object.map("events"));
     this.#edgesUsed = wordsOf(object, "edges_used");
@@ -76,22 +81,27 @@ export class NetworkSession {
   /**
    * Loads and attaches the programs. Nothing is counted before a process is covered.
    *
+   * @param seesMessages For tests: what the kernel has, unless told.
    * @throws {BpfError} or {@linkcode NotSupportedError} when this host cannot; nothing stays loaded then.
    */
-  static async open(libbpf: Libbpf, program: Uint8Array<ArrayBuffer>): Promise<NetworkSession> {
+  static async open(
+    libbpf: Libbpf,
+    program: Uint8Array<ArrayBuffer>,
+    seesMessages: boolean = hasMessageHook(libbpf),
+  ): Promise<NetworkSession> {
     const object = openObject(libbpf, program, { name: "network", layouts });
     try {
       object.setRodata("pid_namespace_inode", Deno.statSync("/proc/self/ns/pid").ino ?? 0);
-      const missing = missingMessageHook(libbpf);
-      if (missing !== undefined) throw missing;
+      object.setRodata("counts_segments", seesMessages ? 0 : 1);
+      for (const name of messagePrograms) object.setAutoload(name, seesMessages);
       await object.load();
     } catch (error) {
       object.close();
       throw error;
     }
-    const session = new NetworkSession(object);
+    const session = new NetworkSession(object, seesMessages);
     try {
-      for (const name of [...lifePrograms, ...tcpPrograms, ...messagePrograms]) {
+      for (const name of [...lifePrograms, ...tcpPrograms, ...seesMessages ? messagePrograms : []]) {
         session.#links.push(attach(object.program(name)));
       }
       const link = attachToMap(object.program("read_sockets"), object.map("sockets"));
@@ -201,14 +211,10 @@ export class NetworkSession {
   }
 }
 
-/** Why messages cannot be seen on this host, undefined when they can: Linux 6.3 and newer. */
-export function missingMessageHook(libbpf: Libbpf): Error | undefined {
+/** Whether the kernel has events of messages: Linux 6.3 and newer. */
+function hasMessageHook(libbpf: Libbpf): boolean {
   const probe = new FeatureProbe(libbpf);
-  for (const name of ["sock_send_length", "sock_recv_length"]) {
-    const missing = probe.missingTracepoint(name);
-    if (missing !== undefined) return missing;
-  }
-  return undefined;
+  return messageEvents.every((name) => probe.missingTracepoint(name) === undefined);
 }
 
 /** True for an error that only says that a process is gone. */

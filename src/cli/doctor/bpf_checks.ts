@@ -5,6 +5,7 @@ import { type BpfObject, openObject } from "../../../lib/bpf/object.ts";
 import { missingUprobes } from "../../../lib/bpf/uprobe.ts";
 import { onlineCpus, openCpuClockEvent } from "../../../lib/sys/perf_event.ts";
 import { HttpPrograms } from "../../agent/http/http_programs.ts";
+import { NetworkSession } from "../../agent/network/network_session.ts";
 import { setTargets } from "../../agent/profile/set_targets.ts";
 import { builtFilePath, readBuiltFile } from "../built_file.ts";
 import { type Check, passCheck } from "./check.ts";
@@ -58,6 +59,13 @@ const tls: Need = {
   level: "limited",
   without: "what policies with tls: true ask for is not read",
 };
+const network: Need = { name: "network", level: "limited", without: "no network profile can be taken" };
+const coarseNetwork: Check = {
+  name: network.name,
+  level: "limited",
+  message: "the kernel has no socket events: network profiles tell TCP connections alone, without requests",
+  fix: "use Linux 6.3 or newer where network profiles matter",
+};
 const slowHttp: Check = {
   name: http.name,
   level: "limited",
@@ -71,10 +79,14 @@ export async function checkBpf(): Promise<Check[]> {
   try {
     libbpf = openLibbpf(readBuiltFile("libbpf.so"), builtFilePath("libbpf.so"));
   } catch (error) {
-    return [...hooks, http, tls].map((hook) => failCheck(hook, error));
+    return [...hooks, http, tls, network].map((hook) => failCheck(hook, error));
   }
   // At once: each is verified on a thread of its own.
-  const checks = await Promise.all([...hooks.map((hook) => tryHook(libbpf, hook)), tryHttp(libbpf)]);
+  const checks = await Promise.all([
+    ...hooks.map((hook) => tryHook(libbpf, hook)),
+    tryHttp(libbpf),
+    tryNetwork(libbpf),
+  ]);
   return checks.flat();
 }
 
@@ -97,6 +109,19 @@ async function tryHttp(libbpf: Libbpf): Promise<Check[]> {
     ];
   } catch (error) {
     return [failCheck(http, error), failCheck(tls, error)];
+  }
+}
+
+/** The network programs do without the events of messages where the kernel has none. */
+async function tryNetwork(libbpf: Libbpf): Promise<Check> {
+  try {
+    const session = await NetworkSession.open(libbpf, readBuiltFile("bpf/network.bpf.o"));
+    await session.close();
+    return session.seesMessages
+      ? passCheck(network.name, "network.bpf.o loaded and attached to socket events")
+      : coarseNetwork;
+  } catch (error) {
+    return failCheck(network, error);
   }
 }
 
