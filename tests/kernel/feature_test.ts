@@ -27,10 +27,10 @@ Deno.test("missing() finds nothing amiss with root's rights on a kernel that is 
     await Promise.resolve();
   }));
 
-Deno.test("iterator, profiler and TLS probes run with CAP_BPF and CAP_PERFMON and no other right", () =>
+Deno.test("iterator, profilers and TLS probes run with CAP_BPF and CAP_PERFMON and no other right", () =>
   withoutLeaks(libbpf, async () => {
     const lines = await runAsNobody(["bpf", "perfmon"]);
-    assert.deepEqual(lines, ["features: all", "process: ok", "on_cpu: ok", "tls: ok"]);
+    assert.deepEqual(lines, ["features: all", "process: ok", "on_cpu: ok", "tls: ok", "network: ok"]);
   }));
 
 Deno.test("what is missing is named when a right is missing", () =>
@@ -43,5 +43,6 @@ Deno.test("what is missing is named when a right is missing", () =>
       `process: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
       `on_cpu: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
       `tls: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
+      `network: ${needs} CAP_BPF and CAP_PERFMON; ${fix}`,
     ]);
   }));

@@ -3,6 +3,7 @@ import { FeatureProbe, features } from "../../lib/bpf/feature.ts";
 import { BpfIterator } from "../../lib/bpf/iterator.ts";
 import { attach } from "../../lib/bpf/link.ts";
 import { HttpPrograms } from "../../src/agent/http/http_programs.ts";
+import { NetworkSession } from "../../src/agent/network/network_session.ts";
 import { TlsLibraries } from "../../src/agent/tls/tls_libraries.ts";
 import { repositoryRoot } from "../../scripts/command.ts";
 import { libbpf, openBuilt } from "./harness.ts";
@@ -45,4 +46,14 @@ await report("tls", async () => {
   await libraries.close();
   await programs.close();
   if (!probed) throw new Error(reason);
+}, "ok");
+await report("network", async () => {
+  const session = await NetworkSession.open(
+    libbpf,
+    Deno.readFileSync(`${repositoryRoot}/build/bpf/network.bpf.o`),
+  );
+  await session.cover(Deno.pid, Deno.pid, 1);
+  session.readSockets();
+  session.readListeners();
+  await session.close();
 }, "ok");

@@ -26,6 +26,7 @@ const noHook = [
   "scheduler events limited",
   "HTTP limited",
   "TLS limited",
+  "network limited",
 ];
 
 function capabilityName(short: string): string {
@@ -74,6 +75,7 @@ testAsRoot(
         "scheduler events",
         "HTTP",
         "TLS",
+        "network",
         "kernel symbols",
         "state folder",
         "backend",
