@@ -34,6 +34,11 @@ export class KernelClock {
     return Number((BigInt(Math.round(atBootNs)) + this.#offsetNs) / 1_000_000n);
   }
 
+  /** The same in microseconds. */
+  unixUs(atBootNs: number): bigint {
+    return (BigInt(Math.round(atBootNs)) + this.#offsetNs) / 1_000n;
+  }
+
   /** Measures the offset between the clocks anew: wall time may have been set meanwhile. */
   measureOffset(): void {
     let leastNs = 1n << 62n;

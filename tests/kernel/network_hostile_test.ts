@@ -170,26 +170,29 @@ Deno.test("network is not misled by port scans, half-open connections and connec
     assert.ok(profile.edges.every(({ serverPort }) => serverPort === port));
   }));
 
-Deno.test("network counts what forked workers do, before and after they are known by themselves", () =>
+Deno.test("network counts what forked workers do, told apart and beyond, before and after they are known", () =>
   withoutLeaks(libbpf, async () => {
     await using folder = await makeTestFolder("fork");
     await using server = await startPython("fork", "tcp4", folder.path);
     await using client = await startPythonPeer();
     const recorder = await NetworkRecorder.start([server.pid]);
     const request = `b"GET /status/201 HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n"`;
-    for (let round = 0; round < 4; round++) {
-      await client.run(
-        `(a := connect(${server.port}, count=100)) and [c.sendall(${request}) for c in a] and 0`,
-      );
-      await client.run("[c.recv(4096) for c in a] and 0");
-      if (round === 1) recorder.known.push(...server.pids().filter((pid) => pid !== server.pid));
-      if (round === 1) await sleep(1100);
-      if (round < 3) await client.run("[c.close() for c in a] and 0");
-    }
+    const ask = (name: string) =>
+      client.run(`[c.sendall(${request}) for c in ${name}] and [c.recv(4096) for c in ${name}] and 0`);
+    await client.run(`(a := connect(${server.port}, count=300)) and 0`);
+    await ask("a");
+    recorder.workers.push(...server.pids().filter((pid) => pid !== server.pid));
+    await sleep(2500);
+    await ask("a");
+    await client.run(`(b := connect(${server.port}, count=100)) and 0`);
+    await ask("b");
+    await client.run("[c.close() for c in b] and 0");
     const { profile } = await recorder.stop();
     const sum = sumEdges(profile);
-    assert.deepEqual([sum.http?.requests, sum.opened, sum.open], [400n, 400, 100]);
+    assert.deepEqual([sum.http?.requests, sum.opened, sum.open], [700n, 400, 300]);
     assert.equal(profile.loss?.lostChildren, 0n);
+    const owners = new Set(profile.edges.map(({ processId }) => processId));
+    assert.equal(owners.size, 256);
   }));
 
 function near(value: number, wanted: number): boolean {

@@ -35,11 +35,13 @@ export class NetworkRecorder {
   readonly #task: Task;
   readonly #clock = new KernelClock();
   #outcome: Promise<ProfileOutcome> | undefined;
-  /** Found by their pid as long as they live. */
-  readonly known: number[];
+  /** Of the service that is recorded, by pid, as long as they live. */
+  readonly workers: number[];
+  /** Known by pid, of another service. */
+  readonly others: number[] = [];
 
   private constructor(pids: readonly number[]) {
-    this.known = [...pids];
+    this.workers = [...pids];
     this.#task = {
       ...{ id: "0".repeat(32), policy: "", policyVersion: 0, host: "test", kinds: ["network"] },
       ...{
@@ -50,7 +52,11 @@ export class NetworkRecorder {
         frequencyHz: 0,
         offCpuMinimumNs: 0,
       },
-      ...{ processes: pids.map(makeProcess), durationSeconds: 600, startedAtBootNs: this.#clock.bootNs() },
+      ...{
+        processes: pids.map((pid) => makeProcess(pid, "recorded")),
+        durationSeconds: 600,
+        startedAtBootNs: this.#clock.bootNs(),
+      },
     };
   }
 
@@ -74,8 +80,11 @@ export class NetworkRecorder {
         };
         return session;
       },
-      processes: () => recorder.known.filter((pid) => readStat(pid) !== undefined).map(makeLive),
-      isAlive: ({ pid }) => readStat(pid) !== undefined,
+      processes: () => [
+        ...recorder.workers.filter(isRunning).map((pid) => makeLive(pid, "recorded")),
+        ...recorder.others.filter(isRunning).map((pid) => makeLive(pid, "other")),
+      ],
+      isAlive: ({ pid }) => isRunning(pid),
       clock: recorder.#clock,
       logger: silentLogger,
     });
@@ -127,16 +136,20 @@ export function sumEdges(
   return sum;
 }
 
-function makeProcess(pid: number): Process {
+function isRunning(pid: number): boolean {
+  return readStat(pid) !== undefined;
+}
+
+function makeProcess(pid: number, service: string): Process {
   return {
-    ...{ id: `p-${pid}`, pid, parentPid: 0, startBootNs: 0, name: "", exe: "", service: "", instance: "" },
+    ...{ id: `p-${pid}`, pid, parentPid: 0, startBootNs: 0, name: "", exe: "", service, instance: "here" },
     ...{ cgroup: "", uid: 0, containerId: "", labels: {} },
   };
 }
 
-function makeLive(pid: number): LiveProcess {
+function makeLive(pid: number, service: string): LiveProcess {
   return {
-    process: makeProcess(pid),
+    process: makeProcess(pid, service),
     row: {
       ...{ pid, tgid: pid, startBootNs: 0, parentPid: 0, uid: 0, name: "", threads: 1, runTimeNs: 0 },
       usedNs: undefined,

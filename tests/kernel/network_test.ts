@@ -26,7 +26,7 @@ Deno.test("network counts connections, requests and bytes of nginx as its client
     await waitFor(() => nginx.pids().length === 3 || undefined, 5);
     await using client = await startPythonPeer();
     const recorder = await NetworkRecorder.start(nginx.pids());
-    recorder.known.push(client.pid);
+    recorder.others.push(client.pid);
     const url = `http://127.0.0.1:${nginx.port}`;
 
     assert.equal((await runAb(["-n", "1009", "-c", "7", `${url}/a?token=1`])).complete, 1009);

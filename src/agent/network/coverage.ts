@@ -1,9 +1,12 @@
+import { BpfError } from "../../../lib/bpf/error.ts";
 import type { Process } from "../../model/process.ts";
 import type { LiveProcess } from "../discovery.ts";
 import { isGone, type NetworkSession } from "./network_session.ts";
 
 /** Most processes of one task: each costs a look at its open files when it is first covered. */
 const maxProcesses = 4096;
+/** Most processes of one task that are told apart, ended ones among them. Each may have an edge for all that have none. */
+const maxNumbers = 256;
 
 /** Which processes a network profile covers: those of the task, and all others of their service instances on this host. */
 export class Coverage {
@@ -34,7 +37,7 @@ export class Coverage {
     );
   }
 
-  /** Processes beyond the limit, which are not covered. */
+  /** Processes of the last update that found no room, and are not covered. */
   get refused(): number {
     return this.#refused;
   }
@@ -66,16 +69,29 @@ export class Coverage {
   }
 
   async #cover(live: LiveProcess): Promise<void> {
-    // A number is never used again: connections keep it beyond the process's end.
-    const number = this.#byNumber.size + 1;
-    this.#byId.set(live.process.id, { live, number });
-    this.#byNumber.set(number, live);
-    this.#onCovered(live);
+    const { process, row } = live;
+    const number = this.#numberOf(live);
+    this.#byId.set(process.id, { live, number });
+    if (number > this.#byNumber.size) this.#byNumber.set(number, live);
+    this.#onCovered(this.#byNumber.get(number)!);
     try {
-      await this.#session.cover(live.process.pid, live.row.tgid, number);
+      await this.#session.cover(process.pid, row.tgid, number);
     } catch (error) {
-      if (!isGone(error)) throw error;
+      if (!(error instanceof BpfError)) throw error;
+      if (!isGone(error)) this.#refused++;
     }
+  }
+
+  /**
+   * A number of its own, which is never used again: connections keep it beyond the process's end. Beyond the limit that of its
+   * parent, or of the task's first process: those that fork for each connection are counted together.
+   */
+  #numberOf({ process }: LiveProcess): number {
+    if (this.#byNumber.size < maxNumbers) return this.#byNumber.size + 1;
+    for (const { live, number } of this.#byId.values()) {
+      if (live.process.pid === process.parentPid) return number;
+    }
+    return 1;
   }
 }
 

@@ -6,7 +6,8 @@ const always = [
   "DNS is read over UDP on port 53.",
   "Unix sockets and UDP have no end that is told: they count as opened when first used.",
   "Addresses are those each end sees: what is translated on the way (NAT) is not joined.",
-  "Up to 512 processes of this host are told apart as clients of a server, and 3,583 edges in all.",
+  "Up to 256 processes of the instance are told apart, the others are counted as their parents; up to 512 processes of " +
+  "this host as clients, and 3,583 edges in all.",
 ];
 
 const withoutMessages =
@@ -19,5 +20,5 @@ export function listLimits(
 ): readonly string[] {
   const limits = seesMessages ? always : [withoutMessages, ...always];
   if (refusedProcesses === 0) return limits;
-  return [...limits, `${refusedProcesses} processes of the instance are beyond the limit of 4,096.`];
+  return [...limits, `${refusedProcesses} processes of the instance find no room and are not covered.`];
 }

@@ -96,7 +96,7 @@ export class NetworkRun {
     this.#samples = new NetworkSamples({
       edgeOf: (edge) => this.#book.number(edge),
       pathOf: (counters) => this.#paths.text(counters),
-      unixMs: (atBootNs) => options.clock.unixMs(atBootNs),
+      unixUs: (atBootNs) => options.clock.unixUs(atBootNs),
     });
     this.#losses = new LossCursor(session.losses);
   }

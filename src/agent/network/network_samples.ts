@@ -33,7 +33,7 @@ export class NetworkSamples {
   readonly #waiting = new Map<bigint, { sample: NetworkSample; sinceBootNs: number }>();
   readonly #edgeOf: (edge: number) => number;
   readonly #pathOf: (counters: number) => string;
-  readonly #unixMs: (atBootNs: number) => number;
+  readonly #unixUs: (atBootNs: number) => bigint;
   #ready: NetworkSample[] = [];
 
   /**
@@ -43,11 +43,11 @@ export class NetworkSamples {
   constructor(options: {
     edgeOf: (edge: number) => number;
     pathOf: (counters: number) => string;
-    unixMs: (atBootNs: number) => number;
+    unixUs: (atBootNs: number) => bigint;
   }) {
     this.#edgeOf = options.edgeOf;
     this.#pathOf = options.pathOf;
-    this.#unixMs = options.unixMs;
+    this.#unixUs = options.unixUs;
   }
 
   /** Takes a struct network_sample_event. */
@@ -56,11 +56,10 @@ export class NetworkSamples {
     const headBytes = Math.min(event.headBytes, layouts.network_sample_event.size - offsets.head);
     const trace = findTraceId(new Uint8Array(view.buffer, view.byteOffset + at + offsets.head, headBytes));
     const method = new Uint8Array(view.buffer, view.byteOffset + at + offsets.method, 8);
-    const startedMs = this.#unixMs(event.startedBootNs);
     const sample = create(NetworkSampleSchema, {
       edge: this.#edgeOf(event.edge),
       reason: reasons[event.reason] ?? SampleReason.UNSPECIFIED,
-      startedUnixUs: BigInt(Math.round(startedMs * 1000)),
+      startedUnixUs: this.#unixUs(event.startedBootNs),
       method: decoder.decode(method).replaceAll(/[^A-Z]/g, ""),
       path: this.#pathOf(event.path),
       status: event.status,

@@ -269,7 +269,8 @@ export const TaskSchema: GenMessage<Task> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_task, 2);
 
 /**
- * taken = stored + lost, exactly, at the end of a task.
+ * taken = stored + lost, exactly, at the end of a task. What a network profile counts are messages: reads and writes of
+ * streams, and datagrams.
  *
  * @generated from message stakeout.v1.LossCounts
  */
