@@ -622,7 +622,7 @@ export const NetworkSampleSchema: GenMessage<NetworkSample> = /*@__PURE__*/
  */
 export type NetworkLoss = Message<"stakeout.v1.NetworkLoss"> & {
   /**
-   * Connections and UDP peers counted under a merged edge: there was no place for an edge of their own.
+   * Connections, and datagrams of unconnected UDP, counted under a merged edge: there was no place for an edge of their own.
    *
    * @generated from field: uint64 merged = 1;
    */
