@@ -1,40 +1,38 @@
 import { StackEnd, type StackQuality } from "../gen/stakeout/v1/profile_pb.ts";
+import { stackEnds, type StackEndWords } from "../model/stack_end.ts";
 
 /** Modules named for one reason. */
 const namedModules = 3;
-
-const cutReasons = new Map([
-  [StackEnd.NO_TABLE, "no table"],
-  [StackEnd.BAD_MEMORY, "bad memory"],
-  [StackEnd.TOO_DEEP, "over 127 frames"],
-  [StackEnd.OVER_BUDGET, "table too large"],
-  [StackEnd.PENDING, "table not ready"],
-]);
 
 /**
  * How far the stacks of a profile can be trusted, in one line: `stacks: 99.4 % whole, 0.4 % cut (no table: libfoo.so)`. Parts of
  * nothing are left out.
  */
 export function describeQuality(quality: StackQuality | undefined): string {
-  const ends = (quality?.ends ?? []).map(Number);
-  const total = ends.reduce((sum, weight) => sum + weight, 0);
+  const weightOf = (end: StackEndWords) => Number(quality?.ends[numberOf(end)] ?? 0n);
+  const total = stackEnds.reduce((sum, end) => sum + weightOf(end), 0);
   if (quality === undefined || total === 0) return "stacks: none";
-  const parts = [`${percent(ends[StackEnd.WHOLE] ?? 0, total)} whole`];
-  const guessed = ends[StackEnd.FRAME_POINTERS] ?? 0;
-  if (guessed > 0) parts.push(`${percent(guessed, total)} by frame pointers until tables were ready`);
-  const cut = [...cutReasons.keys()].reduce((sum, end) => sum + (ends[end] ?? 0), 0);
-  if (cut > 0) parts.push(`${percent(cut, total)} cut (${describeCuts(ends, quality)})`);
-  const missing = ends[StackEnd.UNSPECIFIED] ?? 0;
-  if (missing > 0) parts.push(`${percent(missing, total)} without a user stack`);
+  const uncut = stackEnds.filter((end) => !end.isCut && (end.name === "WHOLE" || weightOf(end) > 0));
+  const parts = uncut.map((end) => `${percent(weightOf(end), total)} ${end.short}`);
+  const cuts = stackEnds.filter((end) => end.isCut && weightOf(end) > 0);
+  const cut = cuts.reduce((sum, end) => sum + weightOf(end), 0);
+  if (cut > 0) {
+    const reasons = cuts.map((end) => describeCut(end, quality)).join("; ");
+    parts.push(`${percent(cut, total)} cut (${reasons})`);
+  }
   return `stacks: ${parts.join(", ")}`;
 }
 
-function describeCuts(ends: readonly number[], { cutIn }: StackQuality): string {
-  return [...cutReasons].filter(([end]) => (ends[end] ?? 0) > 0).map(([end, reason]) => {
-    const modules = cutIn.filter((cut) => cut.end === end).map(({ module }) => fileName(module));
-    const others = modules.length > namedModules ? ", …" : "";
-    return modules.length === 0 ? reason : `${reason}: ${modules.slice(0, namedModules).join(", ")}${others}`;
-  }).join("; ");
+function describeCut(end: StackEndWords, { cutIn }: StackQuality): string {
+  const modules = cutIn.filter((cut) => cut.end === numberOf(end)).map(({ module }) => fileName(module));
+  const others = modules.length > namedModules ? ", …" : "";
+  return modules.length === 0
+    ? end.short
+    : `${end.short}: ${modules.slice(0, namedModules).join(", ")}${others}`;
+}
+
+function numberOf({ name }: StackEndWords): number {
+  return StackEnd[name as keyof typeof StackEnd];
 }
 
 function fileName(module: string): string {

@@ -6,6 +6,7 @@ import { runtimeFrames } from "../flame_graph/runtime_frames.ts";
 import { FlameView } from "../flame_graph/view.tsx";
 import { formatCount } from "../format.ts";
 import { NameNotes } from "./name_notes.tsx";
+import { QualityPanel } from "./quality_panel.tsx";
 import { RangeStrip } from "./range_strip.tsx";
 import type { SecondRange } from "./second_range.ts";
 import { ThreadSelect } from "./thread_select.tsx";
@@ -44,6 +45,7 @@ export function StackProfile({ task, profile, unit, range, onRange }: {
         </p>
       )}
       <NameNotes task={task} profile={profile} />
+      <QualityPanel profile={profile} unit={unit} />
       {tree.total[0] === 0
         ? (
           <>
