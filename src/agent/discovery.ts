@@ -1,5 +1,5 @@
 import type { ServiceOverride } from "../model/config.ts";
-import type { Process } from "../model/process.ts";
+import { pidOf, type Process } from "../model/process.ts";
 import { type Identity, readIdentity } from "./identity.ts";
 import type { ProcessRow, ProcessTable } from "./process_table.ts";
 import { nameService, type NamingOptions, type ServiceFacts } from "./service_name.ts";
@@ -87,7 +87,8 @@ export class Discovery {
 
   /** The process with this id, when it lives. */
   find(id: string): LiveProcess | undefined {
-    return this.#live.values().find(({ process }) => process.id === id);
+    const live = this.get(pidOf(id));
+    return live?.process.id === id ? live : undefined;
   }
 
   /** Takes over a snapshot, as {@linkcode ProcessTable.update} does, and reads new processes for about 5 ms. */

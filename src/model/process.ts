@@ -25,3 +25,8 @@ export interface Process {
 export function processId(bootId: string, startBootNs: number, pid: number): string {
   return `${bootId.slice(0, 8)}-${startBootNs.toString(36)}-${pid}`;
 }
+
+/** The pid in the id of a process; NaN in what is none. */
+export function pidOf(processId: string): number {
+  return Number(processId.slice(processId.lastIndexOf("-") + 1) || NaN);
+}

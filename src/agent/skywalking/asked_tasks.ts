@@ -113,6 +113,11 @@ export class AskedTasks {
       if (this.#seen.size <= mostSeen) break;
       this.#seen.delete(oldest);
     }
+    // A network profile covers the whole instance of its process, whichever of them is named.
+    if (asked.kind === "network") {
+      if (ids.length > 0) this.#wait(asked, ids.slice(0, 1));
+      return;
+    }
     // One command a process: those of one task are profiled together as far as that goes.
     const open = this.#waiting.find((one) =>
       one.asked.taskId === asked.taskId && one.oapIds.length + ids.length <= processesAtOnce
@@ -123,10 +128,14 @@ export class AskedTasks {
       );
       return;
     }
-    for (let from = 0; from < ids.length && this.#waiting.length < mostWaiting; from += processesAtOnce) {
-      const oapIds = ids.slice(from, from + processesAtOnce);
-      this.#waiting.push({ asked, oapIds, tryAtUnixMs: asked.startUnixMs });
+    for (let from = 0; from < ids.length; from += processesAtOnce) {
+      this.#wait(asked, ids.slice(from, from + processesAtOnce));
     }
+  }
+
+  #wait(asked: AskedTask, oapIds: readonly string[]): void {
+    if (this.#waiting.length >= mostWaiting) return;
+    this.#waiting.push({ asked, oapIds, tryAtUnixMs: asked.startUnixMs });
   }
 
   async #startDue(): Promise<void> {

@@ -1,7 +1,6 @@
 import type { Logger } from "../../../lib/log.ts";
 import type { SkyWalkingConfig } from "../../model/config.ts";
 import { policyDefaults } from "../../model/policy.ts";
-import type { Process } from "../../model/process.ts";
 import type { BackendLink, LinkedAgent } from "../backend_link.ts";
 import type { Discovery } from "../discovery.ts";
 import type { AgentState } from "../state.ts";
@@ -43,13 +42,9 @@ export function openSkyWalkingLink(
   let discovery: Discovery | undefined;
   let setVersion = 0;
 
-  function findProcess(id: string): Process | undefined {
-    const live = discovery?.get(Number(id.slice(id.lastIndexOf("-") + 1)));
-    return live?.process.id === id ? live.process : undefined;
-  }
   function nameProcess(id: string) {
-    const process = findProcess(id);
-    return process === undefined ? undefined : book.nameOf(process);
+    const live = discovery?.find(id);
+    return live === undefined ? undefined : book.nameOf(live.process);
   }
   function* nameAll() {
     for (const { process } of discovery?.values() ?? []) {
@@ -60,8 +55,8 @@ export function openSkyWalkingLink(
   const encoder = new RecordEncoder({
     owners: { entityOf: nameProcess, all: nameAll, reads: (service, series) => held.reads(service, series) },
     processOf(id) {
-      const process = findProcess(id);
-      const entity = process === undefined ? undefined : book.nameOf(process);
+      const process = discovery?.find(id)?.process;
+      const entity = nameProcess(id);
       if (process === undefined || entity === undefined) return undefined;
       return { entity, properties: toProcessProperties(process, entity, oap.hostAddress()) };
     },
