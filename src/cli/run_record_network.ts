@@ -20,6 +20,9 @@ import { ProgressLine } from "./terminal.ts";
 import { onEndSignal } from "./until_signal.ts";
 import { writeWhole } from "./write_profile.ts";
 
+/** What is written are the sums of the whole profile. */
+const noSeries: ReadonlySet<number> = new Set();
+
 /** `stakeout record --network`. */
 export interface RecordNetworkOptions extends ServiceOptions {
   /** At least one, no repeats; whether they exist is not checked yet. */
@@ -63,11 +66,7 @@ export async function runRecordNetwork(options: RecordNetworkOptions): Promise<n
       },
       ...{ processes, durationSeconds, startedAtBootNs: clock.bootNs() },
     };
-    const merger = new NetworkMerger({
-      ...{ taskId: task.id, fromSecond: 0, toSecond: 0 },
-      taskStartMs: clock.unixMs(task.startedAtBootNs),
-      seriesOf: new Set(),
-    });
+    let merger: NetworkMerger | undefined;
     const profiler = buildNetworkProfiler({
       ...{ libbpf, clock, logger },
       processes: () => host.values(),
@@ -79,11 +78,17 @@ export async function runRecordNetwork(options: RecordNetworkOptions): Promise<n
     });
     const control = { signal: abort.signal, durationSeconds };
     const outcome = await profiler.run(task, (chunk) => {
+      // Loading the programs takes a moment: the profile begins with its first chunk.
+      const taskStartMs = Number(chunk.startUnixMs);
+      const range = { taskId: task.id, taskStartMs, fromSecond: 0, toSecond: 0, seriesOf: noSeries };
+      merger ??= new NetworkMerger(range);
       merger.add(chunk);
       return Promise.resolve();
     }, control);
     line.clear();
-    if (outcome.state === "failed") throw new CommandError(outcome.message, { exitCode: 3 });
+    if (outcome.state === "failed" || merger === undefined) {
+      throw new CommandError(outcome.message, { exitCode: 3 });
+    }
     const record = toNetworkRecord(merger.finish());
     if (outputFile === undefined) {
       writeOut(formatNetwork(record));

@@ -161,8 +161,8 @@ Deno.test("the executable works on Linux 6.1", async (t) => {
       await assertEndedWell("network");
       const { edges, limits } = JSON.parse(await read("network.json"));
       let [opened, receivedBytes] = [0, 0];
-      for (const edge of edges) {
-        assert.deepEqual([edge.role, edge.serverPort, edge.http], ["server", 8080, null]);
+      for (const edge of edges.filter(({ role }: { role: string }) => role === "server")) {
+        assert.deepEqual([edge.serverPort, edge.http], [8080, null]);
         opened += edge.opened;
         receivedBytes += edge.receivedBytes;
       }
