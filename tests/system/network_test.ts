@@ -7,13 +7,15 @@ import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { waitFor } from "../support/wait.ts";
 
+/** Of an executable of its own, and so of a service of its own. */
+const name = `peers-${Deno.pid}`;
+
 testAsRoot(
   "record --network tells peers, paths and errors of all workers of a service, as a table and as JSON",
   async () => {
     await using folder = await makeTestFolder("network");
     await Deno.chmod(folder.path, 0o777);
-    // An executable of its own is a service of its own.
-    const program = `${folder.path}/shop`;
+    const program = `${folder.path}/${name}`;
     await Deno.copyFile("/usr/sbin/nginx", program);
     await Deno.chmod(program, 0o755);
     await using nginx = await startNginx(folder.path, 2, { program });
@@ -65,7 +67,7 @@ testAsRoot(
     assert.equal(loss.untrackedMessages, 0);
     const table = record.lines.join("\n");
     assert.match(table, /^PROCESS +ROLE +PEER +REQ\/S/m);
-    assert.match(table, /^shop \(\d+\) +server +127\.0\.0\.1/m);
+    assert.match(table, new RegExp(`^${name} \\(\\d+\\) +server +127\\.0\\.0\\.1`, "m"));
     assert.match(table, /^\/status\/503 +127\.0\.0\.1/m);
     const counts = /: (\d+) messages seen, (\d+) told, 0 lost/.exec(table);
     assert.equal(counts?.[1], counts?.[2]);
@@ -75,7 +77,7 @@ testAsRoot(
 testAsRoot("a policy starts an on-CPU and a network profile as one task", async () => {
   await using folder = await makeTestFolder("network");
   await Deno.chmod(folder.path, 0o777);
-  const program = `${folder.path}/shop`;
+  const program = `${folder.path}/${name}`;
   await Deno.copyFile("/usr/sbin/nginx", program);
   await Deno.chmod(program, 0o755);
   await using nginx = await startNginx(folder.path, 1, { program });
@@ -121,12 +123,12 @@ testAsRoot("record --network joins both ends of what one process of a host asks 
     "--pid",
     `${server.pid}`,
     "--for",
-    "4s",
+    "6s",
     "-o",
     output,
   ]);
   await waitFor(() => listHeldObjects(record.pid).links.length > 8 || undefined, 20);
-  await runWrk(`http://127.0.0.1:${server.port}/a`, { connections: 2, seconds: 2 });
+  await runWrk(`http://127.0.0.1:${server.port}/a`, { connections: 2, seconds: 3 });
   assert.equal(await record.ended(), 0);
   const { edges } = JSON.parse(await Deno.readTextFile(output));
   const peers = edges.filter((edge: { serverPort: number }) => edge.serverPort === server.port)

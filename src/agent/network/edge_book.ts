@@ -15,6 +15,9 @@ import type { Listener } from "./network_session.ts";
 /** Every so many chunks all is said again, for whom one of them did not reach. */
 const repeatEvery = 12;
 
+/** A process is known a second after its start, at the latest. */
+const patienceSeconds = 2;
+
 interface KnownEdge {
   readonly identity: EdgeIdentity;
   readonly message: NetworkEdge;
@@ -40,19 +43,35 @@ export class EdgeBook {
   readonly #numbers = new Map<string, number>();
   readonly #numberOfKernel = new Map<number, number>();
   readonly #processes = new Map<string, { message: NetworkProcess; said: boolean }>();
+  readonly #unknownSince = new Map<number, number>();
   #chunks = 0;
+  #second = 0;
 
   constructor(options: EdgeBookOptions) {
     this.#options = options;
   }
 
-  /** Number on the wire of an edge of the kernel; 0 while it is still being made. */
+  /** Says that another second is read, or the last one: then nothing is waited for. */
+  nextSecond(last: boolean): void {
+    this.#second = last ? Infinity : this.#second + 1;
+  }
+
+  /**
+   * Number on the wire of an edge of the kernel; 0 while it is still being made, and for two seconds while its peer is a process of
+   * this host that nobody knows yet: what is counted meanwhile is read later.
+   */
   number(kernelEdge: number): number {
     const known = this.#numberOfKernel.get(kernelEdge);
     if (known !== undefined) return known;
     const identity = readEdgeIdentity(this.#options.edges, kernelEdge);
     if (identity === undefined) return 0;
     const peer = identity.peerTgid === 0 ? undefined : this.#options.byTgid(identity.peerTgid);
+    if (identity.peerTgid !== 0 && peer === undefined) {
+      const sinceSecond = this.#unknownSince.get(kernelEdge) ?? this.#second;
+      this.#unknownSince.set(kernelEdge, sinceSecond);
+      if (this.#second - sinceSecond < patienceSeconds) return 0;
+    }
+    this.#unknownSince.delete(kernelEdge);
     const key = JSON.stringify([
       ...[identity.number, identity.protocol, identity.role, identity.serverPort, identity.networkNamespace],
       ...[...identity.localAddress, "", ...identity.remoteAddress],

@@ -65,6 +65,7 @@ export class NetworkRun {
   readonly #names = new DnsNames();
   readonly #losses: LossCursor;
   #byTgid: ReadonlyMap<number, LiveProcess> = new Map();
+  #knownBefore: ReadonlyMap<number, LiveProcess> = new Map();
   #listeners: readonly Listener[] = [];
   #listenersNotBeforeMs = 0;
   readonly #bytesByEdge = new Map<number, number>();
@@ -146,7 +147,8 @@ export class NetworkRun {
       if (!(error instanceof BpfError)) throw error;
       this.#problem = `Round trip times are missing: ${error.message}`;
     }
-    this.#byTgid = new Map([...this.#options.processes()].map((live) => [live.row.tgid, live]));
+    this.#learnProcesses();
+    this.#book.nextSecond(last);
     this.#session.drain((view, at, kind) => this.#takeRecord(view, at, kind));
     const traffic = this.#reader.read();
     this.#takeLostQueries(traffic, last ? Infinity : atBootNs - answerDeadlineNs);
@@ -161,17 +163,24 @@ export class NetworkRun {
       const fits = this.#writer.add("traffic", counts.toMessage(edge, second));
       if (fits) this.#storedMessages += counts.messages;
     }
-    for (const row of this.#paths.read(second)) this.#writer.add("pathTraffic", row);
+    const paths = this.#paths.read(second, (edge) => this.#book.number(edge));
+    for (const path of paths.paths) this.#writer.add("paths", path);
+    for (const row of paths.traffic) this.#writer.add("pathTraffic", row);
     for (const row of this.#samples.take(atBootNs, last)) this.#writer.add("samples", row);
+  }
+
+  /** Those that ended a moment ago are remembered: their connections are read after them. */
+  #learnProcesses(): void {
+    const now = new Map<number, LiveProcess>();
+    for (const live of this.#options.processes()) now.set(live.row.tgid, live);
+    this.#byTgid = new Map([...this.#knownBefore, ...now]);
+    this.#knownBefore = now;
   }
 
   #takeRecord(view: DataView<ArrayBuffer>, at: number, kind: number): void {
     switch (kind) {
-      case pathRecord: {
-        const path = this.#paths.take(view, at, (edge) => this.#book.number(edge));
-        if (path !== undefined) this.#writer.add("paths", path);
-        return;
-      }
+      case pathRecord:
+        return this.#paths.take(view, at);
       case sampleRecord:
         return this.#samples.begin(view, at);
       case sampleEndRecord:

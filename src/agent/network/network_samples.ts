@@ -25,16 +25,22 @@ const headers: Readonly<Record<TraceHeader, WireTraceHeader>> = {
   b3: WireTraceHeader.B3,
 };
 
+interface Waiting {
+  readonly sample: NetworkSample;
+  readonly kernelEdge: number;
+  readonly sinceBootNs: number;
+}
+
 /**
  * Makes samples of requests out of what the kernel says at the first and at the last byte of their responses. Of a request's
  * head, which may hold secrets, its trace id is read here and nothing else; the head itself is not kept.
  */
 export class NetworkSamples {
-  readonly #waiting = new Map<bigint, { sample: NetworkSample; sinceBootNs: number }>();
+  readonly #waiting = new Map<bigint, Waiting>();
   readonly #edgeOf: (edge: number) => number;
   readonly #pathOf: (counters: number) => string;
   readonly #unixUs: (atBootNs: number) => bigint;
-  #ready: NetworkSample[] = [];
+  #ready: Waiting[] = [];
 
   /**
    * @param options.edgeOf Number on the wire of an edge of the kernel.
@@ -57,7 +63,6 @@ export class NetworkSamples {
     const trace = findTraceId(new Uint8Array(view.buffer, view.byteOffset + at + offsets.head, headBytes));
     const method = new Uint8Array(view.buffer, view.byteOffset + at + offsets.method, 8);
     const sample = create(NetworkSampleSchema, {
-      edge: this.#edgeOf(event.edge),
       reason: reasons[event.reason] ?? SampleReason.UNSPECIFIED,
       startedUnixUs: this.#unixUs(event.startedBootNs),
       method: decoder.decode(method).replaceAll(/[^A-Z]/g, ""),
@@ -71,7 +76,7 @@ export class NetworkSamples {
       ...(trace === undefined ? {} : { traceId: trace.id, traceHeader: headers[trace.header] }),
     });
     const sinceBootNs = event.startedBootNs + event.requestNs + event.waitNs;
-    this.#waiting.set(event.sample, { sample, sinceBootNs });
+    this.#waiting.set(event.sample, { sample, kernelEdge: event.edge, sinceBootNs });
   }
 
   /** Takes a struct network_sample_end_event. */
@@ -83,18 +88,27 @@ export class NetworkSamples {
     waiting.sample.responseNs = BigInt(Math.max(0, event.responseNs));
     waiting.sample.responseBytes = event.responseBytes;
     waiting.sample.complete = true;
-    this.#ready.push(waiting.sample);
+    this.#ready.push(waiting);
   }
 
-  /** Returns those that are over, and those whose responses take longer than is waited for; at the `last` call all of them. */
+  /**
+   * Returns those that are over, and those whose responses take longer than is waited for, once their edge has a number; at the
+   * `last` call all of them.
+   */
   take(atBootNs: number, last: boolean): NetworkSample[] {
-    for (const [number, { sample, sinceBootNs }] of this.#waiting) {
-      if (!last && atBootNs - sinceBootNs < waitNs) continue;
+    for (const [number, waiting] of this.#waiting) {
+      if (!last && atBootNs - waiting.sinceBootNs < waitNs) continue;
       this.#waiting.delete(number);
-      this.#ready.push(sample);
+      this.#ready.push(waiting);
     }
     const ready = this.#ready;
     this.#ready = [];
-    return ready;
+    return ready.flatMap((waiting) => {
+      const { sample, kernelEdge } = waiting;
+      sample.edge = this.#edgeOf(kernelEdge);
+      if (sample.edge !== 0) return [sample];
+      if (!last) this.#ready.push(waiting);
+      return [];
+    });
   }
 }

@@ -19,8 +19,10 @@ const decoder = new TextDecoder();
 interface KernelPath {
   readonly cursor: CounterCursor;
   readonly text: string;
-  /** Undefined beyond the limit. */
-  readonly message: NetworkPath | undefined;
+  /** Of the kernel. */
+  readonly edge: number;
+  /** Undefined while the number of its edge is not known, null beyond the limit. */
+  message: NetworkPath | null | undefined;
 }
 
 /** Knows the paths of requests, and reads what is counted of them. */
@@ -47,36 +49,46 @@ export class PathBook {
     for (const paths of this.#messages.values()) yield* paths.values();
   }
 
-  /** Takes a struct network_path_event; returns its path when it is one that is new to its edge. */
-  take(view: DataView<ArrayBuffer>, at: number, wireEdge: (edge: number) => number): NetworkPath | undefined {
+  /** Takes a struct network_path_event. */
+  take(view: DataView<ArrayBuffer>, at: number): void {
     const counters = view.getUint32(at + offsets.counters, true);
     const bytes = new Uint8Array(view.buffer, view.byteOffset + at + offsets.words, size - offsets.words);
     const text = readPath(bytes, view.getUint32(at + offsets.cut, true) !== 0);
-    const edge = wireEdge(view.getUint32(at + offsets.edge, true));
-    const paths = this.#messages.get(edge) ?? new Map<string, NetworkPath>();
-    this.#messages.set(edge, paths);
-    const known = paths.get(text);
-    const isNew = known === undefined && paths.size < maxPaths;
-    const message = isNew
-      ? create(NetworkPathSchema, { pathNumber: ++this.#numbers, edge, path: text })
-      : known;
-    if (isNew && message !== undefined) paths.set(text, message);
+    const edge = view.getUint32(at + offsets.edge, true);
     const cursor = new CounterCursor(this.#memory, counters, { fresh: true });
-    this.#kernelPaths.set(counters, { cursor, text, message });
-    return isNew ? message : undefined;
+    this.#kernelPaths.set(counters, { cursor, text, edge, message: undefined });
   }
 
-  /** Reads what was added since the last call. */
-  read(second: number): NetworkPathTraffic[] {
+  /** Reads what was added since the last call, and the paths that are new. `wireEdge` returns 0 while it does not know. */
+  read(
+    second: number,
+    wireEdge: (edge: number) => number,
+  ): { paths: NetworkPath[]; traffic: NetworkPathTraffic[] } {
+    const paths: NetworkPath[] = [];
     const sums = new Map<number, HttpInterval>();
-    for (const { cursor, message } of this.#kernelPaths.values()) {
-      const interval = cursor.read();
-      if (interval === undefined || message === undefined) continue;
+    for (const kernelPath of this.#kernelPaths.values()) {
+      if (kernelPath.message === undefined) this.#number(kernelPath, wireEdge(kernelPath.edge), paths);
+      const { message, cursor } = kernelPath;
+      const interval = message ? cursor.read() : undefined;
+      if (!message || interval === undefined) continue;
       sums.set(message.pathNumber, addInterval(sums.get(message.pathNumber), interval));
     }
-    return [...sums].map(([pathNumber, interval]) =>
+    const traffic = [...sums].map(([pathNumber, interval]) =>
       create(NetworkPathTrafficSchema, { pathNumber, second, http: toRequests(interval) })
     );
+    return { paths, traffic };
+  }
+
+  #number(kernelPath: KernelPath, edge: number, added: NetworkPath[]): void {
+    if (edge === 0) return;
+    const { text } = kernelPath;
+    const known = this.#messages.get(edge) ?? new Map<string, NetworkPath>();
+    this.#messages.set(edge, known);
+    kernelPath.message = known.get(text) ?? null;
+    if (kernelPath.message !== null || known.size >= maxPaths) return;
+    kernelPath.message = create(NetworkPathSchema, { pathNumber: ++this.#numbers, edge, path: text });
+    known.set(text, kernelPath.message);
+    added.push(kernelPath.message);
   }
 }
 
