@@ -3,8 +3,10 @@
 #include <stdio.h>
 
 static inline __attribute__((always_inline)) unsigned long mix(unsigned long value) {
-  for (int round = 0; round < 1000; round++)
-    value = value * 6364136223846793005u + 1; // the hot line
+  // One line: on which of two a sample falls depends on the processor.
+  // clang-format off
+  for (int round = 0; round < 1000; round++) value = value * 6364136223846793005u + 1; // the hot line
+  // clang-format on
   return value;
 }
 
