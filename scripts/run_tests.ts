@@ -34,7 +34,7 @@ const folders = [
   ["e2e", 400],
   ["skywalking", 150],
   ["executable", 400],
-  ["vm", 300],
+  ["vm", 600],
 ] as const;
 /** The others run one after the other beside these: most of them wait most of the time, and there are two cores at least. */
 const firstLane = ["kernel", "fault", "system", "fuzz"];
