@@ -61,6 +61,7 @@ export class Agent {
   #measuredSecond = 0;
   #statusDue = false;
   #droppedMetrics = 0n;
+  #ticked = Promise.withResolvers<void>();
 
   constructor(parts: AgentParts) {
     this.#parts = parts;
@@ -137,6 +138,11 @@ export class Agent {
     return refused === undefined ? { taskId: id } : { refused };
   }
 
+  /** Resolves after the next tick, or when the agent ends: for looks that need no timer, and no wake-up, of their own. */
+  nextTick(): Promise<void> {
+    return this.#ticked.promise;
+  }
+
   /** Ticks on whole seconds of CLOCK_BOOTTIME until `signal` aborts, then ends all tasks. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, logger, tasks } = this.#parts;
@@ -150,7 +156,10 @@ export class Agent {
       } catch (error) {
         logger.error("A tick failed", { error });
       }
+      this.#ticked.resolve();
+      this.#ticked = Promise.withResolvers();
     }
+    this.#ticked.resolve();
     await tasks.stopAll();
     this.#reportMetrics(this.#parts.pipeline.second);
   }

@@ -8,7 +8,7 @@ import { createOapTransport } from "../../src/agent/skywalking/transport.ts";
 import { defaultConfig } from "../../src/model/config.ts";
 import type { Policy } from "../../src/model/policy.ts";
 import { parsePolicies } from "../../src/model/policy_file.ts";
-import { waitFor } from "../support/wait.ts";
+import { sleep, waitFor } from "../support/wait.ts";
 import { makeCommand } from "./oap_messages.ts";
 import { OapPlayer } from "./oap_player.ts";
 import { listeningLogger, sampleProcess } from "./samples.ts";
@@ -38,6 +38,7 @@ class Follower implements AsyncDisposable {
     this.held = new HeldPolicies(settings, logger);
     const poll = new PolicyPoll({
       ...{ oap, logger, held: this.held, book: new EntityBook(settings), pollMs: 100 },
+      look: () => sleep(100),
       health: new OapHealth(url, logger),
       onPolicies: () => this.changes++,
     });

@@ -4,13 +4,11 @@ import type { Logger } from "../../../lib/log.ts";
 import { EBPFProfilingService } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
 import type { ProfileKind } from "../../model/policy.ts";
 import type { Process } from "../../model/process.ts";
-import { sleep } from "../backoff.ts";
 import { commandsNamed } from "./command.ts";
 import type { OapHealth } from "./oap_health.ts";
 import { type AskedTask, readAskedTask } from "./task_command.ts";
 import type { OapTransport } from "./transport.ts";
 
-const lookMs = 1_000;
 const usualPollMs = 10_000;
 const deadlineMs = 10_000;
 /** As many as one profile takes in. */
@@ -24,6 +22,8 @@ export interface AskedTasksOptions {
   readonly agentId: string;
   readonly health: OapHealth;
   readonly logger: Logger;
+  /** Waits until it is time to look again, about a second. */
+  readonly look: () => Promise<unknown>;
   /** Between two questions; 10 s when absent. */
   readonly pollMs?: number;
   readonly clock?: Clock;
@@ -87,7 +87,7 @@ export class AskedTasks {
       } catch (error) {
         logger.error("A profile that the OAP asks for could not be started", { error });
       }
-      await sleep(Math.min(lookMs, this.#pollMs), signal);
+      await this.#options.look();
     }
   }
 

@@ -110,17 +110,18 @@ export function openSkyWalkingLink(
     },
     async follow(linked, signal) {
       const living = linked.pipeline.discovery;
+      const look = () => linked.agent.nextTick();
       function onPolicies(): void {
         setPolicies(linked);
         void state.save(stateName, held.exportState());
       }
       const asked = new AskedTasks({
-        ...{ oap, agentId, health, logger, processesOf, start: startAsked(linked) },
+        ...{ oap, agentId, health, logger, look, processesOf, start: startAsked(linked) },
         reasonAgainst: (kind) => linked.agent.reasonAgainst(kind),
       });
       await Promise.all([
-        new ProcessReports({ oap, book, registry, health }).run(living, signal),
-        new PolicyPoll({ oap, book, held, health, logger, onPolicies }).run(living, signal),
+        new ProcessReports({ oap, book, registry, health, look }).run(living, signal),
+        new PolicyPoll({ oap, book, held, health, logger, look, onPolicies }).run(living, signal),
         asked.run(signal),
       ]);
     },

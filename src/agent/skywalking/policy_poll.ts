@@ -12,7 +12,6 @@ import type { OapHealth } from "./oap_health.ts";
 import { type OapPolicy, parseOapPolicies } from "./policy_json.ts";
 import type { OapTransport } from "./transport.ts";
 
-const lookMs = 1_000;
 const usualPollMs = 10_000;
 const deadlineMs = 10_000;
 /** More than fit into the 60 s that an OAP remembers a service. */
@@ -24,6 +23,8 @@ export interface PolicyPollOptions {
   readonly held: HeldPolicies;
   readonly health: OapHealth;
   readonly logger: Logger;
+  /** Waits until it is time to look again, about a second. */
+  readonly look: () => Promise<unknown>;
   /** Between two questions; 10 s when absent. */
   readonly pollMs?: number;
   /** Called when other policies are held than before. */
@@ -58,7 +59,7 @@ export class PolicyPoll {
     while (!signal.aborted) {
       const isDue = performance.now() >= this.#nextPollMs;
       if (isDue || discovery.revision !== this.#seenRevision) await this.#look(discovery, isDue, signal);
-      await sleep(Math.min(lookMs, this.#pollMs), signal);
+      await this.#options.look();
     }
   }
 

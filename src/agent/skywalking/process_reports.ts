@@ -6,7 +6,6 @@ import type { ProcessRegistry } from "./process_registry.ts";
 import { toProcessProperties } from "./process_properties.ts";
 import type { OapTransport } from "./transport.ts";
 
-const lookMs = 1_000;
 const beatMs = 20_000;
 /** Every tenth beat tells everything again, as an OAP forgets what it only hears a beat of. */
 const wholeEveryBeats = 10;
@@ -15,6 +14,8 @@ export interface ProcessReportsOptions {
   readonly oap: Pick<OapTransport, "hostAddress">;
   readonly book: EntityBook;
   readonly registry: ProcessRegistry;
+  /** Waits until it is time to look again, about a second. */
+  readonly look: () => Promise<unknown>;
   readonly health: OapHealth;
 }
 
@@ -50,7 +51,7 @@ export class ProcessReports {
         this.#options.health.fail("processes", error);
         await sleep(beatMs / 10 * (1 + Math.random()), signal);
       }
-      await sleep(lookMs, signal);
+      await this.#options.look();
     }
   }
 
