@@ -88,15 +88,17 @@ Deno.test("openInOwnRoot() leaves no descriptor open when it refuses or its file
   function countFds(): number {
     return [...Deno.readDirSync("/proc/self/fd")].length;
   }
+  const rounds = 200;
   const before = countFds();
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < rounds; round++) {
     openInOwnRoot("/dev/null");
     openInOwnRoot("/nowhere");
     openInOwnRoot("/bin/true", { inode: 1, deviceMajor: 1, deviceMinor: 1 });
     openInOwnRoot("/bin/true")?.close();
     openInRoot(2 ** 30, "/bin/true");
   }
-  assert.equal(countFds(), before);
+  // Tests of other files run in this process at the same time, and have some of their own.
+  assert.ok(countFds() - before < rounds, `${before} before, ${countFds()} after`);
 });
 
 Deno.test("readAt() ends at the end of the file and gives nothing after close()", () => {
