@@ -9,6 +9,8 @@ import {
   AgentStatusSchema,
   type Record as WireRecord,
 } from "../gen/stakeout/v1/agent_service_pb.ts";
+import { NetworkChunkSchema } from "../gen/stakeout/v1/network_pb.ts";
+import { ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
 import { TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
 import { Reporter } from "./report.ts";
 import { Spool } from "./spool.ts";
@@ -104,6 +106,15 @@ Deno.test("run() sends every record once, in order, and a task at once", async (
     assert.deepEqual([...tokens], ["Bearer secret"]);
     assert.deepEqual(await spool.peekBatch(1e6), []);
     assert.equal(reporter.health.connected, true);
+  });
+});
+
+Deno.test("report() queues chunks of stacks and of network profiles as profiles, which are kept before metrics", async () => {
+  const server = serve(() => {});
+  await withReporter(server, async ({ reporter, spool }) => {
+    await reporter.report({ case: "network", value: create(NetworkChunkSchema) });
+    await reporter.report({ case: "profile", value: create(ProfileChunkSchema) });
+    assert.deepEqual((await spool.peekBatch(1e6)).map((record) => record.class), ["profile", "profile"]);
   });
 });
 

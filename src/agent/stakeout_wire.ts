@@ -15,6 +15,7 @@ import { type AgentTransport, describeBackendError } from "./transport.ts";
 const classOfCase: Readonly<Record<string, RecordClass>> = {
   task: "task",
   profile: "profile",
+  network: "profile",
   refusal: "refusal",
   metrics: "metrics",
 };
