@@ -1,17 +1,17 @@
 import assert from "node:assert/strict";
-import { NetworkRole } from "../../src/gen/stakeout/v1/network_pb.ts";
-import { formatAddress } from "../../src/model/network_address.ts";
+import { NetworkRole } from "../../../src/gen/stakeout/v1/network_pb.ts";
+import { formatAddress } from "../../../src/model/network_address.ts";
 import {
   linkAddresses,
   makeNetworkNamespace,
   makeSlowLink,
   readSocketStatistics,
-} from "../support/network_namespace.ts";
-import { startPythonPeer } from "../support/python_peer.ts";
-import { makeTestFolder } from "../support/test_folder.ts";
-import { compileTarget, libbpf } from "./harness.ts";
-import { withoutLeaks } from "./leak_check.ts";
-import { NetworkRecorder, sumEdges } from "./network_recorder.ts";
+} from "../../support/network_namespace.ts";
+import { startPythonPeer } from "../../support/python_peer.ts";
+import { makeTestFolder } from "../../support/test_folder.ts";
+import { compileTarget, libbpf } from "../harness.ts";
+import { withoutLeaks } from "../leak_check.ts";
+import { NetworkRecorder, sumEdges } from "../network_recorder.ts";
 
 Deno.test("network tells round trip times as ss does, through namespaces and delay", () =>
   withoutLeaks(libbpf, async () => {
