@@ -41,6 +41,7 @@ export const methodRoles: Readonly<Record<string, readonly Role[]>> = {
   "stakeout.v1.TaskService/ListTasks": readers,
   "stakeout.v1.TaskService/GetTask": readers,
   "stakeout.v1.TaskService/GetProfile": readers,
+  "stakeout.v1.TaskService/GetNetworkProfile": readers,
   "stakeout.v1.TaskService/StopTask": editors,
   "stakeout.v1.TaskService/StartTask": editors,
   "stakeout.v1.TaskService/ExtendTask": editors,

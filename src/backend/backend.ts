@@ -18,8 +18,10 @@ import { Health } from "./health.ts";
 import { createHttpHandler } from "./http_handler.ts";
 import { IngestCounters } from "./ingest_counters.ts";
 import { describeListenError, formatAddress, isLoopback, type ListenAddress } from "./listen_address.ts";
+import { NetworkReader } from "./network/network_reader.ts";
 import { PolicyBook } from "./policy_book.ts";
 import { createPolicyService } from "./policy_service.ts";
+import { MergeJobs } from "./profile/merge_jobs.ts";
 import { ProfileReader } from "./profile/profile_reader.ts";
 import { createQueryService } from "./query_service.ts";
 import { createRequestGate } from "./request_gate.ts";
@@ -73,7 +75,9 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
   if (stateFolder !== undefined) await Deno.mkdir(stateFolder, { recursive: true, mode: 0o700 });
   const path = stateFolder === undefined ? ":memory:" : `${stateFolder}/stakeout.db`;
   const store = await WorkerStore.open({ path, limits, logger });
-  const profiles = new ProfileReader(store);
+  const jobs = new MergeJobs(store);
+  const profiles = new ProfileReader(jobs);
+  const networks = new NetworkReader(jobs, { store, clock });
   const shutdown = new AbortController();
   let grpc: GrpcListener | undefined;
   try {
@@ -84,7 +88,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     const feed = new ChangeFeed();
     const counters = new IngestCounters();
     const desk = new CommandDesk(agents);
-    const shared = { store, agents, desk, book, feed, counters, clock, limits, profiles };
+    const shared = { store, agents, desk, book, feed, counters, clock, limits, profiles, networks };
     const heartbeatMs = options.heartbeatMs ?? 10_000;
 
     function addRoutes(router: ConnectRouter): void {
@@ -109,6 +113,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     const handle = createHttpHandler({
       store,
       profiles,
+      networks,
       health: new Health({ ...shared, version: options.version }),
       authenticator,
       assets: options.assets,
@@ -126,13 +131,13 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
       async close() {
         shutdown.abort(new ConnectError("The server is shutting down; try again", Code.Unavailable));
         await Promise.all([closeServer(server), grpc?.close()]);
-        profiles.close();
+        jobs.close();
         await store.close();
       },
     };
   } catch (error) {
     await grpc?.close();
-    profiles.close();
+    jobs.close();
     await store.close();
     throw error;
   }

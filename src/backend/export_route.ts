@@ -1,7 +1,8 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { ProfileKind, TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
-import { type ExportFormat, exportFormats } from "./profile/profile_protocol.ts";
+import type { NetworkReader } from "./network/network_reader.ts";
+import { type ExportFormat, exportFormats, stackFormats } from "./profile/profile_protocol.ts";
 import type { ProfileReader } from "./profile/profile_reader.ts";
 import type { Store } from "./store/store.ts";
 
@@ -14,6 +15,7 @@ const files: Readonly<Record<ExportFormat, { ending: string; contentType: string
   pprof: { ending: "pb.gz", contentType: "application/octet-stream" },
   folded: { ending: "folded", contentType: "text/plain; charset=utf-8" },
   speedscope: { ending: "speedscope.json", contentType: "application/json" },
+  json: { ending: "network.json", contentType: "application/json" },
 };
 
 /** Path of an export: `/api/v1/tasks/ID/profile`. */
@@ -21,16 +23,16 @@ export const exportPattern = /^\/api\/v1\/tasks\/([0-9a-f]{32})\/profile$/;
 
 /**
  * Answers a download: `?kind=on_cpu&format=pprof&from=0&to=60&runtime=true`, all optional; seconds since the task's start;
- * without the last one frames of languages' runtimes are left out.
+ * without the last one frames of languages' runtimes are left out. A network profile is JSON.
  *
  * @throws {ConnectError} For the caller.
  */
 export async function exportProfile(
   taskId: string,
   query: URLSearchParams,
-  { store, profiles }: { store: Store; profiles: ProfileReader },
+  { store, profiles, networks }: { store: Store; profiles: ProfileReader; networks: NetworkReader },
 ): Promise<Response> {
-  const format = readFormat(query.get("format") ?? "pprof");
+  const asked = readFormat(query.get("format"));
   const stored = await store.getTask(taskId);
   if (stored === undefined) {
     throw new ConnectError("No such task; it may be older than what is kept", Code.NotFound);
@@ -39,10 +41,11 @@ export async function exportProfile(
   const fromSecond = readSecond(query.get("from"));
   const toSecond = readSecond(query.get("to"));
   const task = fromBinary(TaskSchema, stored.data);
-  const bytes = await profiles.exportProfile(task, { kind, fromSecond, toSecond }, {
-    format,
-    runtimeFrames: query.get("runtime") === "true",
-  });
+  const format = fitFormat(asked, kind);
+  const runtimeFrames = query.get("runtime") === "true";
+  const bytes = format === "json"
+    ? await networks.exportProfile(task, { fromSecond, toSecond })
+    : await profiles.exportProfile(task, { kind, fromSecond, toSecond }, { format, runtimeFrames });
   const { ending, contentType } = files[format];
   const name = `${task.policy || "profile"}-${taskId.slice(0, 8)}.${ending}`.replaceAll(
     /[^A-Za-z0-9._-]/g,
@@ -57,10 +60,20 @@ export async function exportProfile(
   });
 }
 
-function readFormat(text: string): ExportFormat {
+/** The format asked for; undefined when none was. */
+function readFormat(text: string | null): ExportFormat | undefined {
   const format = exportFormats.find((known) => known === text);
-  if (format !== undefined) return format;
+  if (format !== undefined || text === null) return format;
   throw new ConnectError(`Unknown format; use ${exportFormats.join(", ")}`, Code.InvalidArgument);
+}
+
+/** A network profile is JSON, others are what has stacks. */
+function fitFormat(format: ExportFormat | undefined, kind: ProfileKind): ExportFormat {
+  const isNetwork = kind === ProfileKind.NETWORK;
+  if (format === undefined) return isNetwork ? "json" : "pprof";
+  if ((format === "json") === isNetwork) return format;
+  const wanted = isNetwork ? "json" : stackFormats.join(", ");
+  throw new ConnectError(`Not a format of this kind of profile; use ${wanted}`, Code.InvalidArgument);
 }
 
 /** The kind asked for, else the first that the task has. */

@@ -6,6 +6,7 @@ import { toConnectError } from "./error_interceptor.ts";
 import { exportPattern, exportProfile } from "./export_route.ts";
 import type { Health } from "./health.ts";
 import { logIn, loginPage, serveLoginStyle } from "./login.ts";
+import type { NetworkReader } from "./network/network_reader.ts";
 import type { ProfileReader } from "./profile/profile_reader.ts";
 import { type HostNames, isKnownHost, isOwnOrigin, readHost } from "./request_origin.ts";
 import type { RpcHandler } from "./rpc_handler.ts";
@@ -15,6 +16,7 @@ import type { Store } from "./store/store.ts";
 export interface HttpHandlerOptions {
   readonly store: Store;
   readonly profiles: ProfileReader;
+  readonly networks: NetworkReader;
   readonly health: Health;
   readonly authenticator: Authenticator;
   readonly assets: Assets;

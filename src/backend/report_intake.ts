@@ -7,6 +7,7 @@ import {
   ProcessHttpSchema,
   type Record as ReportRecord,
 } from "../gen/stakeout/v1/agent_service_pb.ts";
+import { type NetworkChunk, NetworkChunkSchema } from "../gen/stakeout/v1/network_pb.ts";
 import { type Process, ProcessSchema } from "../gen/stakeout/v1/process_pb.ts";
 import { type ProfileChunk, ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
 import {
@@ -17,6 +18,8 @@ import {
   type Task,
   TaskSchema,
 } from "../gen/stakeout/v1/task_pb.ts";
+import { networkChunkFault } from "./network/network_chunk_fault.ts";
+import { trafficPair } from "./network/traffic_pair.ts";
 import { reportLimits as limits } from "./report_limits.ts";
 import type { ProcessRow, ReportItem } from "./store/store.ts";
 
@@ -49,6 +52,8 @@ export function readRecord({ body }: ReportRecord, context: ReportContext): Repo
       return readTask(body.value, context);
     case "profile":
       return readChunk(body.value, context);
+    case "network":
+      return readNetworkChunk(body.value, context);
     case "refusal":
       return readRefusal(body.value, context);
     case "http":
@@ -146,7 +151,10 @@ function readTask(task: Task, context: ReportContext): ReportItem {
 
 function readChunk(chunk: ProfileChunk, context: ReportContext): ReportItem {
   needTaskId(chunk.taskId);
-  need(chunk.kind >= 1 && chunk.kind <= 3, "unknown kind of profile");
+  need(
+    chunk.kind === ProfileKind.ON_CPU || chunk.kind === ProfileKind.OFF_CPU,
+    "not a kind of profile that has stacks",
+  );
   need(chunk.seconds <= limits.secondsPerChunk, "too many seconds in a chunk");
   const { sampleStacks, sampleThreads, sampleSeconds, sampleWeights } = chunk;
   const columns = [sampleThreads, sampleSeconds, sampleWeights];
@@ -165,6 +173,26 @@ function readChunk(chunk: ProfileChunk, context: ReportContext): ReportItem {
     number: chunk.number,
     startMs: readTime(chunk.startUnixMs, context),
     data,
+  };
+}
+
+function readNetworkChunk(chunk: NetworkChunk, context: ReportContext): ReportItem {
+  needTaskId(chunk.taskId);
+  const fault = networkChunkFault(chunk);
+  need(fault === undefined, fault ?? "");
+  const data = toBinary(NetworkChunkSchema, chunk);
+  need(data.length <= limits.chunkBytes, "chunk over 1 MiB");
+  return {
+    kind: "profile",
+    taskId: chunk.taskId,
+    profileKind: ProfileKind.NETWORK,
+    number: chunk.number,
+    startMs: readTime(chunk.startUnixMs, context),
+    data,
+    ends: chunk.edges.flatMap((edge) => {
+      const pair = trafficPair(edge, context.agentId);
+      return pair === undefined ? [] : [{ edge: edge.edge, pair: pair.key, isServer: pair.isServer }];
+    }),
   };
 }
 

@@ -13,6 +13,8 @@ export const reportLimits = {
   secondsPerChunk: 60,
   chunkBytes: 1024 * 1024,
   waitingThreads: 256,
+  networkEdges: 8_192,
+  latencyBuckets: 192,
   causeSlots: 3_600,
   taskProcesses: 2,
   matches: 4_096,

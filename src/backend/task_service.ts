@@ -1,15 +1,18 @@
 import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../../lib/clock.ts";
-import { TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import type { TaskService } from "../gen/stakeout/v1/task_service_pb.ts";
 import type { AgentDirectory } from "./agent_directory.ts";
 import type { CommandDesk } from "./command_desk.ts";
+import type { NetworkReader } from "./network/network_reader.ts";
 import type { PolicyBook } from "./policy_book.ts";
 import type { ProfileReader } from "./profile/profile_reader.ts";
 import { startTasks } from "./start_tasks.ts";
 import type { Store } from "./store/store.ts";
 import { readPageLimit } from "./wire.ts";
+
+const edgesPerQuery = 64;
 
 export interface TaskServiceOptions {
   readonly store: Store;
@@ -17,12 +20,13 @@ export interface TaskServiceOptions {
   readonly desk: CommandDesk;
   readonly book: PolicyBook;
   readonly profiles: ProfileReader;
+  readonly networks: NetworkReader;
   readonly clock: Clock;
 }
 
 /** Tasks and their profiles. */
 export function createTaskService(options: TaskServiceOptions): ServiceImpl<typeof TaskService> {
-  const { store, agents, desk, book, profiles, clock } = options;
+  const { store, agents, desk, book, profiles, networks, clock } = options;
 
   async function readTask(id: string) {
     const stored = await store.getTask(id);
@@ -30,6 +34,20 @@ export function createTaskService(options: TaskServiceOptions): ServiceImpl<type
       throw new ConnectError("No such task; it may be older than what is kept", Code.NotFound);
     }
     return { ...stored, task: fromBinary(TaskSchema, stored.data) };
+  }
+
+  async function readProfiledTask(
+    { taskId, fromSecond, toSecond }: { taskId: string; fromSecond: number; toSecond: number },
+    kind: ProfileKind,
+  ) {
+    if (toSecond !== 0 && fromSecond >= toSecond) {
+      throw new ConnectError("Range is empty; let it end after it begins", Code.InvalidArgument);
+    }
+    const stored = await readTask(taskId);
+    if (!stored.kinds.includes(kind)) {
+      throw new ConnectError("The task has no such profile yet; ask again in a few seconds", Code.NotFound);
+    }
+    return stored;
   }
 
   return {
@@ -57,14 +75,22 @@ export function createTaskService(options: TaskServiceOptions): ServiceImpl<type
     },
 
     async getProfile({ taskId, kind, fromSecond, toSecond }) {
-      if (toSecond !== 0 && fromSecond >= toSecond) {
-        throw new ConnectError("Range is empty; let it end after it begins", Code.InvalidArgument);
+      if (kind === ProfileKind.NETWORK) {
+        throw new ConnectError(
+          "A network profile has no stacks; use GetNetworkProfile",
+          Code.InvalidArgument,
+        );
       }
-      const { task, kinds } = await readTask(taskId);
-      if (!kinds.includes(kind)) {
-        throw new ConnectError("The task has no such profile yet; ask again in a few seconds", Code.NotFound);
-      }
+      const { task } = await readProfiledTask({ taskId, fromSecond, toSecond }, kind);
       return { profile: await profiles.readProfile(task, { kind, fromSecond, toSecond }) };
+    },
+
+    async getNetworkProfile({ taskId, fromSecond, toSecond, edges }) {
+      if (edges.length > edgesPerQuery) {
+        throw new ConnectError(`Too many edges; ask for at most ${edgesPerQuery}`, Code.InvalidArgument);
+      }
+      const { task, agentId } = await readProfiledTask({ taskId, fromSecond, toSecond }, ProfileKind.NETWORK);
+      return { profile: await networks.readProfile(task, agentId, { fromSecond, toSecond, edges }) };
     },
 
     async stopTask({ id }) {

@@ -1,4 +1,4 @@
-import type { NetworkRecord } from "./network_record.ts";
+import type { NetworkRecord } from "../backend/export/network_record.ts";
 import { formatTable } from "./table.ts";
 
 type Edge = NetworkRecord["edges"][number];

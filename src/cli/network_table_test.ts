@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
 import { NetworkProfileSchema, NetworkProtocol, NetworkRole } from "../gen/stakeout/v1/network_pb.ts";
-import { toNetworkRecord } from "./network_record.ts";
+import { toNetworkRecord } from "../backend/export/network_record.ts";
 import { formatNetwork } from "./network_table.ts";
 
 const profile = create(NetworkProfileSchema, {

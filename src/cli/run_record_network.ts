@@ -11,7 +11,7 @@ import { buildNetworkProfiler } from "./build_network_profiler.ts";
 import { builtFilePath, readBuiltFile } from "./built_file.ts";
 import { CommandError } from "./command_error.ts";
 import { HostProcesses } from "./host_processes.ts";
-import { toNetworkRecord } from "./network_record.ts";
+import { toNetworkRecord } from "../backend/export/network_record.ts";
 import { formatNetwork } from "./network_table.ts";
 import type { ServiceOptions } from "./options.ts";
 import { printNote, writeOut } from "./output.ts";

@@ -44,6 +44,7 @@ Examples:
   stakeout task show 3f2a
   stakeout task export 3f2a -o checkout.pb.gz
   stakeout task export 3f2a --format folded -o - | flamegraph.pl > checkout.svg
+  stakeout task export 3f2a --kind network --format json -o - | jq '.edges[] | .peer'
   stakeout task start --service checkout --kind on_cpu,off_cpu --for 30s`,
   );
 
@@ -77,9 +78,12 @@ Examples:
   addBackendOptions(task.command("export"))
     .description("write a task's profile to a file")
     .argument("<id>", "the task, or the first digits of its id")
-    .option("-o, --output <file>", "file to write, - for standard output (default: <id>.pb.gz)")
-    .addOption(new Option("--format <format>", "pprof, folded or speedscope (default: by the file's name)")
-      .choices(["pprof", "folded", "speedscope"]))
+    .option(
+      "-o, --output <file>",
+      "file to write, - for standard output (default: <id>.pb.gz); its name tells the format",
+    )
+    .addOption(new Option("--format <format>", "pprof, folded or speedscope; json of a network profile")
+      .choices(["pprof", "folded", "speedscope", "json"]))
     .addOption(
       new Option("--kind <kind>", "which of the task's profiles").choices(["on_cpu", "off_cpu", "network"]),
     )

@@ -5,20 +5,22 @@ import type { ProfileFormat } from "./options.ts";
 import { printNote, writeOut } from "./output.ts";
 import { findProfileFormat } from "./profile_format.ts";
 
+const networkEnding = ".network.json";
+
 export interface ExportOptions {
   output?: string;
-  format?: ProfileFormat;
+  /** `json` is for network profiles, the others are for stacks. */
+  format?: ProfileFormat | "json";
   kind?: string;
   runtimeFrames?: boolean;
 }
 
 /** Downloads a task's profile into a file, whole or not at all. */
 export async function exportTask(backend: BackendClient, id: string, options: ExportOptions): Promise<void> {
-  const file = options.output ?? `${id}.pb.gz`;
-  const format = findProfileFormat(file, options.format);
+  const { file, format, kind } = chooseFile(id, options);
   const query = new URLSearchParams({
     format,
-    ...(options.kind === undefined ? {} : { kind: options.kind }),
+    ...(kind === undefined ? {} : { kind }),
     ...(options.runtimeFrames ? { runtime: "true" } : {}),
   });
   const body = await backend.download(`/api/v1/tasks/${id}/profile?${query}`);
@@ -39,4 +41,27 @@ export async function exportTask(backend: BackendClient, id: string, options: Ex
     });
   }
   printNote(`wrote ${file} (${format})`);
+}
+
+/** What to write and where: each of the options may tell that it is a network profile. */
+function chooseFile(id: string, { output, format, kind }: ExportOptions) {
+  const isNamedSo = kind === undefined && format === undefined && output?.endsWith(networkEnding) === true;
+  if (kind !== "network" && format !== "json" && !isNamedSo) {
+    const file = output ?? `${id}.pb.gz`;
+    return { file, format: findProfileFormat(file, format), kind };
+  }
+  if (format !== undefined && format !== "json") {
+    throw new CommandError(`A network profile has no stacks to write as ${format}; use --format json`, {
+      exitCode: 2,
+    });
+  }
+  if (kind !== undefined && kind !== "network") {
+    throw new CommandError(
+      `JSON is for network profiles; leave out --kind ${kind}, or give another --format`,
+      {
+        exitCode: 2,
+      },
+    );
+  }
+  return { file: output ?? `${id}${networkEnding}`, format: "json" as const, kind: "network" };
 }

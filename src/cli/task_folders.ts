@@ -5,7 +5,7 @@ import type { NetworkChunk } from "../gen/stakeout/v1/network_pb.ts";
 import type { Profile, ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import { type ProfileKind, type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { listNameNotes } from "./name_notes.ts";
-import { toNetworkRecord } from "./network_record.ts";
+import { toNetworkRecord } from "../backend/export/network_record.ts";
 import { nameKind, toTaskRecord } from "./task_record.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 

@@ -84,3 +84,23 @@ Deno.test("NetworkMerger tells chunks that never came", () => {
   second!.startUnixMs = BigInt(startMs + 15_000);
   assert.equal(merge({ fromSecond: 0, toSecond: 0 }, [first!, second!]).missingChunks, 2);
 });
+
+Deno.test("NetworkMerger joins seconds where there are too many of them", () => {
+  const seriesOf = new Set([1, 2, 3, 4]);
+  const merger = new NetworkMerger({ taskId, taskStartMs: startMs, fromSecond: 0, toSecond: 0, seriesOf });
+  for (let number = 0; number < 720; number++) {
+    const seconds = [0, 1, 2, 3, 4];
+    const traffic = seconds.flatMap((second) => [1, 2, 3, 4].map((edge) => ({ ...row(second, 3), edge })));
+    merger.add(chunk(number, { edges: [1, 2, 3, 4].map((edge) => ({ edge })), traffic }));
+  }
+  for (let time = 0; time < 2; time++) {
+    const { traffic, stepSeconds } = merger.finish();
+    assert.deepEqual([traffic.length, stepSeconds], [7_200, 2]);
+    assert.deepEqual(traffic.filter(({ edge }) => edge === 1).slice(0, 3).map(({ second }) => second), [
+      0,
+      2,
+      4,
+    ]);
+    assert.deepEqual([traffic[0]?.opened, traffic[0]?.http?.requests], [6, 6n]);
+  }
+});

@@ -151,4 +151,17 @@ CREATE INDEX http_traffic_start ON http_traffic (start_ms);
 -- A policy's page lists those of the policy.
 CREATE INDEX refusals_policy ON refusals (policy, last_ms);
 `,
+}, {
+  version: 4,
+  sql: `
+-- Ends of network profiles' edges, by what the two ends of the same traffic have in common.
+CREATE TABLE network_ends (
+  task_id TEXT NOT NULL, edge INTEGER NOT NULL,
+  pair TEXT NOT NULL,              -- see traffic_pair.ts
+  server INTEGER NOT NULL,         -- 1: it is the server's end
+  start_ms INTEGER NOT NULL,       -- of the chunk that told of it first
+  PRIMARY KEY (task_id, edge)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX network_ends_pair ON network_ends (pair, start_ms);
+`,
 }];

@@ -28,6 +28,8 @@ const chunksPerStep = 16;
 /** Five minutes of 800 sides of processes; with 64 paths of 128 bytes each a row takes 10 KB, so 250 MB at worst. */
 const httpRowsKept = 25_000;
 const freePagesKept = 4096;
+/** PROFILE_KIND_NETWORK of the wire. */
+const networkKind = 3;
 
 /** Sums up and deletes what is too old, oldest first, one short transaction a call. */
 export class Retention {
@@ -140,6 +142,9 @@ export class Retention {
         return;
       }
       this.#database.prepare("DELETE FROM profiles WHERE task_id = ? AND kind = ?").run(taskId, kind);
+      if (kind === networkKind) {
+        this.#database.prepare("DELETE FROM network_ends WHERE task_id = ?").run(taskId);
+      }
       const others = this.#database.prepare("SELECT 1 FROM profiles WHERE task_id = ?").get(taskId);
       if (others === undefined) this.#deleteTaskRows(taskId);
     });

@@ -5,6 +5,7 @@ import { openDatabase, transact } from "./database.ts";
 import { HttpTable } from "./http_table.ts";
 import { MetricReader } from "./metric_reader.ts";
 import { MetricWriter } from "./metric_writer.ts";
+import { NetworkEndsTable } from "./network_ends_table.ts";
 import { PoliciesTable } from "./policies_table.ts";
 import { ProcessesTable } from "./processes_table.ts";
 import { Retention, type RetentionLimits } from "./retention.ts";
@@ -48,6 +49,7 @@ export class SqliteStore implements SyncStore {
   readonly #reader: MetricReader;
   readonly #http: HttpTable;
   readonly #tasks: TasksTable;
+  readonly #networkEnds: NetworkEndsTable;
   readonly #policies: PoliciesTable;
   readonly #retention: Retention;
   #synchronousFull = false;
@@ -67,6 +69,7 @@ export class SqliteStore implements SyncStore {
       this.#reader = new MetricReader(this.#database, this.#series, this.#writer);
       this.#http = new HttpTable(this.#database);
       this.#tasks = new TasksTable(this.#database);
+      this.#networkEnds = new NetworkEndsTable(this.#database);
       this.#policies = new PoliciesTable(this.#database);
       this.#retention = new Retention(this.#database, this.#series, limits);
     } catch (error) {
@@ -134,6 +137,10 @@ export class SqliteStore implements SyncStore {
 
   readChunks(taskId: string, kind: number, from: number) {
     return this.#tasks.readChunks(taskId, kind, from);
+  }
+
+  listFarEnds(taskId: string) {
+    return this.#networkEnds.listFar(taskId);
   }
 
   countTrips(policy?: string) {
@@ -212,7 +219,8 @@ export class SqliteStore implements SyncStore {
       case "task":
         return this.#tasks.put(agentId, item.task);
       case "profile":
-        return this.#tasks.putChunk(item);
+        this.#tasks.putChunk(item);
+        return this.#networkEnds.put(item);
       case "refusal":
         return this.#tasks.putRefusal(agentId, item);
       case "http":

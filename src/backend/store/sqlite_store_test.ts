@@ -306,3 +306,30 @@ Deno.test("HTTP records of a process are kept for five minutes, and the newest o
   assert.deepEqual(store.listHttp(["p-0"], 1000), []);
   store.close();
 });
+
+Deno.test("SqliteStore finds the other ends of a network profile until it goes, with its ends", () => {
+  const store = open();
+  const ends = (edge: number, isServer: boolean) => [{ edge, pair: "net 1 2 1 443", isServer }];
+  const network = (taskId: string, atMs: number, edge: number, isServer: boolean): ReportItem => ({
+    ...chunk(taskId, 0, 100, atMs) as ReportItem & { kind: "profile" },
+    ...{ profileKind: 3, ends: ends(edge, isServer) },
+  });
+  const hourMs = 3_600_000;
+  store.putReport(batch(1, startMs, task("t1", startMs), network("t1", startMs, 1, false)));
+  store.putReport({
+    ...batch(1, startMs, task("t2", startMs + 9_000), network("t2", startMs + 9_000, 7, true)),
+    agentId: "b",
+  });
+  // Another client of the same server, and a server that ran at another time, are not the other end.
+  store.putReport(batch(3, startMs, task("t3", startMs), network("t3", startMs, 1, false)));
+  store.putReport(batch(5, startMs, task("t4", startMs + hourMs), network("t4", startMs + hourMs, 2, true)));
+  const far = store.listFarEnds("t1");
+  assert.deepEqual(far.map(({ edge, taskId, farEdge, agentId }) => [edge, taskId, farEdge, agentId]), [
+    [1, "t2", 7, "b"],
+  ]);
+  assert.deepEqual(store.listFarEnds("t4"), []);
+  assert.equal(store.sizes(startMs).profileBytes, 400);
+  settle(store, startMs + 31 * 24 * hourMs);
+  assert.deepEqual([store.listFarEnds("t1"), store.sizes(startMs).profileBytes], [[], 0]);
+  store.close();
+});

@@ -68,6 +68,8 @@ export type ReportItem =
     readonly number: number;
     readonly startMs: number;
     readonly data: Uint8Array;
+    /** Ends of traffic that a network chunk tells of. */
+    readonly ends?: readonly { readonly edge: number; readonly pair: string; readonly isServer: boolean }[];
   }
   | {
     readonly kind: "refusal";
@@ -169,6 +171,18 @@ export interface TaskQuery {
   readonly limit: number;
 }
 
+/** The other end of an edge, in another task's network profile. */
+export interface FarEnd {
+  readonly edge: number;
+  /** What both ends have in common. */
+  readonly pair: string;
+  readonly taskId: string;
+  readonly farEdge: number;
+  readonly agentId: string;
+  /** The other Task message. */
+  readonly task: Uint8Array;
+}
+
 export interface StoredPolicy {
   readonly name: string;
   readonly version: number;
@@ -233,6 +247,8 @@ export interface Store {
   >;
   /** Chunks of one profile from number `from` on, in order, about 4 MiB at most; fewer than all, so ask on. */
   readChunks(taskId: string, kind: number, from: number): Promise<{ number: number; data: Uint8Array }[]>;
+  /** The other ends of the edges of a task's network profile, in tasks that ran at the same time; at most 4,096. */
+  listFarEnds(taskId: string): Promise<FarEnd[]>;
   /** Tasks of each policy and process. */
   countTrips(
     policy?: string,

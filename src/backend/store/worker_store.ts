@@ -66,6 +66,7 @@ export class WorkerStore implements Store {
   readonly listTasks = this.#method("listTasks");
   readonly getTask = this.#method("getTask");
   readonly readChunks = this.#method("readChunks");
+  readonly listFarEnds = this.#method("listFarEnds");
   readonly countTrips = this.#method("countTrips");
   readonly listRefusals = this.#method("listRefusals");
   readonly listPolicies = this.#method("listPolicies");

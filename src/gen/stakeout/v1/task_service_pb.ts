@@ -4,6 +4,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { NetworkProfile } from "./network_pb.ts";
+import { file_stakeout_v1_network } from "./network_pb.ts";
 import type { Profile } from "./profile_pb.ts";
 import { file_stakeout_v1_profile } from "./profile_pb.ts";
 import type { ProfileKind, Task, TaskState } from "./task_pb.ts";
@@ -14,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/task_service.proto.
  */
 export const file_stakeout_v1_task_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch5zdGFrZW91dC92MS90YXNrX3NlcnZpY2UucHJvdG8SC3N0YWtlb3V0LnYxItgBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnNlYXJjaBgBIAEoCRIOCgZwb2xpY3kYAiABKAkSDwoHc2VydmljZRgDIAEoCRIOCgZtZXRyaWMYBCABKAkSEgoKcHJvY2Vzc19pZBgFIAEoCRImCgZzdGF0ZXMYBiADKA4yFi5zdGFrZW91dC52MS5UYXNrU3RhdGUSFAoMZnJvbV91bml4X21zGAcgASgDEhIKCnRvX3VuaXhfbXMYCCABKAMSDgoGb2Zmc2V0GAkgASgNEg0KBWxpbWl0GAogASgNIkQKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuc3Rha2VvdXQudjEuVGFzaxINCgV0b3RhbBgCIAEoDSIcCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPR2V0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5zdGFrZW91dC52MS5UYXNrEicKBWtpbmRzGAIgAygOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSFQoNcHJvZmlsZV9ieXRlcxgDIAEoBBIVCg1wb2xpY3lfZXhpc3RzGAQgASgIInQKEUdldFByb2ZpbGVSZXF1ZXN0Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhMKC2Zyb21fc2Vjb25kGAMgASgNEhEKCXRvX3NlY29uZBgEIAEoDSI7ChJHZXRQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULnN0YWtlb3V0LnYxLlByb2ZpbGUiHQoPU3RvcFRhc2tSZXF1ZXN0EgoKAmlkGAEgASgJIhIKEFN0b3BUYXNrUmVzcG9uc2UiyQEKEFN0YXJ0VGFza1JlcXVlc3QSEwoLcHJvY2Vzc19pZHMYASADKAkSDwoHc2VydmljZRgCIAEoCRInCgVraW5kcxgDIAMoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhgKEGR1cmF0aW9uX3NlY29uZHMYBCABKA0SFAoMZnJlcXVlbmN5X2h6GAUgASgNEh8KEm9mZl9jcHVfbWluaW11bV9ucxgGIAEoBEgAiAEBQhUKE19vZmZfY3B1X21pbmltdW1fbnMiPAoRU3RhcnRUYXNrUmVzcG9uc2USJwoFdGFza3MYASADKAsyGC5zdGFrZW91dC52MS5TdGFydGVkVGFzayJSCgtTdGFydGVkVGFzaxIMCgRob3N0GAEgASgJEhMKC3Byb2Nlc3NfaWRzGAIgAygJEg8KB3Rhc2tfaWQYAyABKAkSDwoHcmVmdXNlZBgEIAEoCSIwChFFeHRlbmRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCRIPCgdzZWNvbmRzGAIgASgNIhQKEkV4dGVuZFRhc2tSZXNwb25zZTLSAwoLVGFza1NlcnZpY2USSgoJTGlzdFRhc2tzEh0uc3Rha2VvdXQudjEuTGlzdFRhc2tzUmVxdWVzdBoeLnN0YWtlb3V0LnYxLkxpc3RUYXNrc1Jlc3BvbnNlEkQKB0dldFRhc2sSGy5zdGFrZW91dC52MS5HZXRUYXNrUmVxdWVzdBocLnN0YWtlb3V0LnYxLkdldFRhc2tSZXNwb25zZRJNCgpHZXRQcm9maWxlEh4uc3Rha2VvdXQudjEuR2V0UHJvZmlsZVJlcXVlc3QaHy5zdGFrZW91dC52MS5HZXRQcm9maWxlUmVzcG9uc2USRwoIU3RvcFRhc2sSHC5zdGFrZW91dC52MS5TdG9wVGFza1JlcXVlc3QaHS5zdGFrZW91dC52MS5TdG9wVGFza1Jlc3BvbnNlEkoKCVN0YXJ0VGFzaxIdLnN0YWtlb3V0LnYxLlN0YXJ0VGFza1JlcXVlc3QaHi5zdGFrZW91dC52MS5TdGFydFRhc2tSZXNwb25zZRJNCgpFeHRlbmRUYXNrEh4uc3Rha2VvdXQudjEuRXh0ZW5kVGFza1JlcXVlc3QaHy5zdGFrZW91dC52MS5FeHRlbmRUYXNrUmVzcG9uc2ViBnByb3RvMw", [file_stakeout_v1_profile, file_stakeout_v1_task]);
+  fileDesc("Ch5zdGFrZW91dC92MS90YXNrX3NlcnZpY2UucHJvdG8SC3N0YWtlb3V0LnYxItgBChBMaXN0VGFza3NSZXF1ZXN0Eg4KBnNlYXJjaBgBIAEoCRIOCgZwb2xpY3kYAiABKAkSDwoHc2VydmljZRgDIAEoCRIOCgZtZXRyaWMYBCABKAkSEgoKcHJvY2Vzc19pZBgFIAEoCRImCgZzdGF0ZXMYBiADKA4yFi5zdGFrZW91dC52MS5UYXNrU3RhdGUSFAoMZnJvbV91bml4X21zGAcgASgDEhIKCnRvX3VuaXhfbXMYCCABKAMSDgoGb2Zmc2V0GAkgASgNEg0KBWxpbWl0GAogASgNIkQKEUxpc3RUYXNrc1Jlc3BvbnNlEiAKBXRhc2tzGAEgAygLMhEuc3Rha2VvdXQudjEuVGFzaxINCgV0b3RhbBgCIAEoDSIcCg5HZXRUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSKJAQoPR2V0VGFza1Jlc3BvbnNlEh8KBHRhc2sYASABKAsyES5zdGFrZW91dC52MS5UYXNrEicKBWtpbmRzGAIgAygOMhguc3Rha2VvdXQudjEuUHJvZmlsZUtpbmQSFQoNcHJvZmlsZV9ieXRlcxgDIAEoBBIVCg1wb2xpY3lfZXhpc3RzGAQgASgIInQKEUdldFByb2ZpbGVSZXF1ZXN0Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhMKC2Zyb21fc2Vjb25kGAMgASgNEhEKCXRvX3NlY29uZBgEIAEoDSI7ChJHZXRQcm9maWxlUmVzcG9uc2USJQoHcHJvZmlsZRgBIAEoCzIULnN0YWtlb3V0LnYxLlByb2ZpbGUiYgoYR2V0TmV0d29ya1Byb2ZpbGVSZXF1ZXN0Eg8KB3Rhc2tfaWQYASABKAkSEwoLZnJvbV9zZWNvbmQYAiABKA0SEQoJdG9fc2Vjb25kGAMgASgNEg0KBWVkZ2VzGAQgAygNIkkKGUdldE5ldHdvcmtQcm9maWxlUmVzcG9uc2USLAoHcHJvZmlsZRgBIAEoCzIbLnN0YWtlb3V0LnYxLk5ldHdvcmtQcm9maWxlIh0KD1N0b3BUYXNrUmVxdWVzdBIKCgJpZBgBIAEoCSISChBTdG9wVGFza1Jlc3BvbnNlIskBChBTdGFydFRhc2tSZXF1ZXN0EhMKC3Byb2Nlc3NfaWRzGAEgAygJEg8KB3NlcnZpY2UYAiABKAkSJwoFa2luZHMYAyADKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBIYChBkdXJhdGlvbl9zZWNvbmRzGAQgASgNEhQKDGZyZXF1ZW5jeV9oehgFIAEoDRIfChJvZmZfY3B1X21pbmltdW1fbnMYBiABKARIAIgBAUIVChNfb2ZmX2NwdV9taW5pbXVtX25zIjwKEVN0YXJ0VGFza1Jlc3BvbnNlEicKBXRhc2tzGAEgAygLMhguc3Rha2VvdXQudjEuU3RhcnRlZFRhc2siUgoLU3RhcnRlZFRhc2sSDAoEaG9zdBgBIAEoCRITCgtwcm9jZXNzX2lkcxgCIAMoCRIPCgd0YXNrX2lkGAMgASgJEg8KB3JlZnVzZWQYBCABKAkiMAoRRXh0ZW5kVGFza1JlcXVlc3QSCgoCaWQYASABKAkSDwoHc2Vjb25kcxgCIAEoDSIUChJFeHRlbmRUYXNrUmVzcG9uc2UytgQKC1Rhc2tTZXJ2aWNlEkoKCUxpc3RUYXNrcxIdLnN0YWtlb3V0LnYxLkxpc3RUYXNrc1JlcXVlc3QaHi5zdGFrZW91dC52MS5MaXN0VGFza3NSZXNwb25zZRJECgdHZXRUYXNrEhsuc3Rha2VvdXQudjEuR2V0VGFza1JlcXVlc3QaHC5zdGFrZW91dC52MS5HZXRUYXNrUmVzcG9uc2USTQoKR2V0UHJvZmlsZRIeLnN0YWtlb3V0LnYxLkdldFByb2ZpbGVSZXF1ZXN0Gh8uc3Rha2VvdXQudjEuR2V0UHJvZmlsZVJlc3BvbnNlEmIKEUdldE5ldHdvcmtQcm9maWxlEiUuc3Rha2VvdXQudjEuR2V0TmV0d29ya1Byb2ZpbGVSZXF1ZXN0GiYuc3Rha2VvdXQudjEuR2V0TmV0d29ya1Byb2ZpbGVSZXNwb25zZRJHCghTdG9wVGFzaxIcLnN0YWtlb3V0LnYxLlN0b3BUYXNrUmVxdWVzdBodLnN0YWtlb3V0LnYxLlN0b3BUYXNrUmVzcG9uc2USSgoJU3RhcnRUYXNrEh0uc3Rha2VvdXQudjEuU3RhcnRUYXNrUmVxdWVzdBoeLnN0YWtlb3V0LnYxLlN0YXJ0VGFza1Jlc3BvbnNlEk0KCkV4dGVuZFRhc2sSHi5zdGFrZW91dC52MS5FeHRlbmRUYXNrUmVxdWVzdBofLnN0YWtlb3V0LnYxLkV4dGVuZFRhc2tSZXNwb25zZWIGcHJvdG8z", [file_stakeout_v1_network, file_stakeout_v1_profile, file_stakeout_v1_task]);
 
 /**
  * @generated from message stakeout.v1.ListTasksRequest
@@ -213,6 +215,59 @@ export const GetProfileResponseSchema: GenMessage<GetProfileResponse> = /*@__PUR
   messageDesc(file_stakeout_v1_task_service, 5);
 
 /**
+ * @generated from message stakeout.v1.GetNetworkProfileRequest
+ */
+export type GetNetworkProfileRequest = Message<"stakeout.v1.GetNetworkProfileRequest"> & {
+  /**
+   * @generated from field: string task_id = 1;
+   */
+  taskId: string;
+
+  /**
+   * Seconds since the task's start, half open; 0, 0 is all.
+   *
+   * @generated from field: uint32 from_second = 2;
+   */
+  fromSecond: number;
+
+  /**
+   * @generated from field: uint32 to_second = 3;
+   */
+  toSecond: number;
+
+  /**
+   * Only these and what is theirs, with their seconds one by one; at most 64. All edges, without their seconds, when empty.
+   *
+   * @generated from field: repeated uint32 edges = 4;
+   */
+  edges: number[];
+};
+
+/**
+ * Describes the message stakeout.v1.GetNetworkProfileRequest.
+ * Use `create(GetNetworkProfileRequestSchema)` to create a new message.
+ */
+export const GetNetworkProfileRequestSchema: GenMessage<GetNetworkProfileRequest> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 6);
+
+/**
+ * @generated from message stakeout.v1.GetNetworkProfileResponse
+ */
+export type GetNetworkProfileResponse = Message<"stakeout.v1.GetNetworkProfileResponse"> & {
+  /**
+   * @generated from field: stakeout.v1.NetworkProfile profile = 1;
+   */
+  profile?: NetworkProfile | undefined;
+};
+
+/**
+ * Describes the message stakeout.v1.GetNetworkProfileResponse.
+ * Use `create(GetNetworkProfileResponseSchema)` to create a new message.
+ */
+export const GetNetworkProfileResponseSchema: GenMessage<GetNetworkProfileResponse> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_task_service, 7);
+
+/**
  * @generated from message stakeout.v1.StopTaskRequest
  */
 export type StopTaskRequest = Message<"stakeout.v1.StopTaskRequest"> & {
@@ -227,7 +282,7 @@ export type StopTaskRequest = Message<"stakeout.v1.StopTaskRequest"> & {
  * Use `create(StopTaskRequestSchema)` to create a new message.
  */
 export const StopTaskRequestSchema: GenMessage<StopTaskRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 6);
+  messageDesc(file_stakeout_v1_task_service, 8);
 
 /**
  * @generated from message stakeout.v1.StopTaskResponse
@@ -240,7 +295,7 @@ export type StopTaskResponse = Message<"stakeout.v1.StopTaskResponse"> & {
  * Use `create(StopTaskResponseSchema)` to create a new message.
  */
 export const StopTaskResponseSchema: GenMessage<StopTaskResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 7);
+  messageDesc(file_stakeout_v1_task_service, 9);
 
 /**
  * @generated from message stakeout.v1.StartTaskRequest
@@ -293,7 +348,7 @@ export type StartTaskRequest = Message<"stakeout.v1.StartTaskRequest"> & {
  * Use `create(StartTaskRequestSchema)` to create a new message.
  */
 export const StartTaskRequestSchema: GenMessage<StartTaskRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 8);
+  messageDesc(file_stakeout_v1_task_service, 10);
 
 /**
  * @generated from message stakeout.v1.StartTaskResponse
@@ -312,7 +367,7 @@ export type StartTaskResponse = Message<"stakeout.v1.StartTaskResponse"> & {
  * Use `create(StartTaskResponseSchema)` to create a new message.
  */
 export const StartTaskResponseSchema: GenMessage<StartTaskResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 9);
+  messageDesc(file_stakeout_v1_task_service, 11);
 
 /**
  * @generated from message stakeout.v1.StartedTask
@@ -348,7 +403,7 @@ export type StartedTask = Message<"stakeout.v1.StartedTask"> & {
  * Use `create(StartedTaskSchema)` to create a new message.
  */
 export const StartedTaskSchema: GenMessage<StartedTask> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 10);
+  messageDesc(file_stakeout_v1_task_service, 12);
 
 /**
  * @generated from message stakeout.v1.ExtendTaskRequest
@@ -372,7 +427,7 @@ export type ExtendTaskRequest = Message<"stakeout.v1.ExtendTaskRequest"> & {
  * Use `create(ExtendTaskRequestSchema)` to create a new message.
  */
 export const ExtendTaskRequestSchema: GenMessage<ExtendTaskRequest> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 11);
+  messageDesc(file_stakeout_v1_task_service, 13);
 
 /**
  * @generated from message stakeout.v1.ExtendTaskResponse
@@ -385,7 +440,7 @@ export type ExtendTaskResponse = Message<"stakeout.v1.ExtendTaskResponse"> & {
  * Use `create(ExtendTaskResponseSchema)` to create a new message.
  */
 export const ExtendTaskResponseSchema: GenMessage<ExtendTaskResponse> = /*@__PURE__*/
-  messageDesc(file_stakeout_v1_task_service, 12);
+  messageDesc(file_stakeout_v1_task_service, 14);
 
 /**
  * Tasks and their profiles. Reading needs the viewer role, all else the editor role.
@@ -410,12 +465,22 @@ export const TaskService: GenService<{
     output: typeof GetTaskResponseSchema;
   },
   /**
+   * A profile of stacks: on-CPU or off-CPU.
+   *
    * @generated from rpc stakeout.v1.TaskService.GetProfile
    */
   getProfile: {
     methodKind: "unary";
     input: typeof GetProfileRequestSchema;
     output: typeof GetProfileResponseSchema;
+  },
+  /**
+   * @generated from rpc stakeout.v1.TaskService.GetNetworkProfile
+   */
+  getNetworkProfile: {
+    methodKind: "unary";
+    input: typeof GetNetworkProfileRequestSchema;
+    output: typeof GetNetworkProfileResponseSchema;
   },
   /**
    * @generated from rpc stakeout.v1.TaskService.StopTask

@@ -1,21 +1,24 @@
 import { create } from "@bufbuild/protobuf";
 import type {
+  NetworkDns,
   NetworkEdge,
   NetworkPath,
+  NetworkPathTraffic,
+  NetworkProcess,
   NetworkProfile,
   NetworkRequests,
   NetworkSample,
   NetworkTraffic,
-} from "../gen/stakeout/v1/network_pb.ts";
+} from "../../gen/stakeout/v1/network_pb.ts";
 import {
   NetworkProtocol,
   NetworkRole,
   NetworkTrafficSchema,
   SampleReason,
   TraceHeader,
-} from "../gen/stakeout/v1/network_pb.ts";
-import { sparseQuantileNs } from "../model/latency_buckets.ts";
-import { formatAddress, formatPeer } from "../model/network_address.ts";
+} from "../../gen/stakeout/v1/network_pb.ts";
+import { sparseQuantileNs } from "../../model/latency_buckets.ts";
+import { formatAddress, formatPeer } from "../../model/network_address.ts";
 
 const protocols: Readonly<Record<NetworkProtocol, string>> = {
   [NetworkProtocol.UNSPECIFIED]: "unknown",
@@ -43,12 +46,13 @@ const traceHeaders: Readonly<Record<TraceHeader, string>> = {
 
 /** A network profile as JSON: names for numbers, milliseconds for times, edges with all that is theirs. */
 export function toNetworkRecord(profile: NetworkProfile) {
+  const tables = new ProfileTables(profile);
   return {
     startedAt: new Date(Number(profile.startUnixMs)).toISOString(),
     seconds: profile.seconds,
     processes: profile.processes.map(({ $typeName: _type, $unknown: _unknown, ...process }) => process),
-    edges: profile.edges.map((edge) => toEdge(edge, profile)),
-    samples: profile.samples.map((sample) => toSample(sample, profile)),
+    edges: profile.edges.map((edge) => toEdge(edge, tables)),
+    samples: profile.samples.map((sample) => toSample(sample, tables)),
     loss: profile.loss === undefined ? null : toCounts(profile.loss),
     missingChunks: profile.missingChunks,
     limits: profile.limits,
@@ -58,16 +62,36 @@ export function toNetworkRecord(profile: NetworkProfile) {
 /** A network profile as {@linkcode toNetworkRecord} makes it. */
 export type NetworkRecord = ReturnType<typeof toNetworkRecord>;
 
-function toEdge(edge: NetworkEdge, profile: NetworkProfile) {
-  const total = profile.totals.find((row) => row.edge === edge.edge);
-  const paths = profile.paths.filter((path) => path.edge === edge.edge);
+/** What belongs to what, found at once: a profile has thousands of each. */
+class ProfileTables {
+  readonly processes: ReadonlyMap<string, NetworkProcess>;
+  readonly edges: ReadonlyMap<number, NetworkEdge>;
+  readonly totals: ReadonlyMap<number, NetworkTraffic>;
+  readonly paths: ReadonlyMap<number, NetworkPath[]>;
+  readonly pathTotals: ReadonlyMap<number, NetworkPathTraffic>;
+  readonly dns: ReadonlyMap<number, NetworkDns[]>;
+
+  constructor(profile: NetworkProfile) {
+    this.processes = new Map(profile.processes.map((process) => [process.processId, process]));
+    this.edges = new Map(profile.edges.map((edge) => [edge.edge, edge]));
+    this.totals = new Map(profile.totals.map((row) => [row.edge, row]));
+    this.paths = Map.groupBy(profile.paths, ({ edge }) => edge);
+    this.pathTotals = new Map(profile.pathTotals.map((row) => [row.pathNumber, row]));
+    this.dns = Map.groupBy(profile.dns, ({ edge }) => edge);
+  }
+}
+
+function toEdge(edge: NetworkEdge, tables: ProfileTables) {
+  const total = tables.totals.get(edge.edge);
+  const paths = tables.paths.get(edge.edge) ?? [];
+  const names = tables.dns.get(edge.edge) ?? [];
   return {
     edge: edge.edge,
-    ...findProcess(edge.processId, profile),
+    ...findProcess(edge.processId, tables),
     protocol: protocols[edge.protocol] ?? "unknown",
     role: roles[edge.role] ?? "unknown",
     peer: formatPeer({ ...edge, isServer: edge.role === NetworkRole.SERVER }),
-    peerProcess: edge.peerProcessId === "" ? null : findProcess(edge.peerProcessId, profile),
+    peerProcess: edge.peerProcessId === "" ? null : findProcess(edge.peerProcessId, tables),
     localAddress: formatAddress(edge.localAddress),
     remoteAddress: formatAddress(edge.remoteAddress),
     serverPort: edge.serverPort,
@@ -75,9 +99,9 @@ function toEdge(edge: NetworkEdge, profile: NetworkProfile) {
     networkNamespace: edge.networkNamespace,
     merged: edge.merged,
     ...toTraffic(total ?? create(NetworkTrafficSchema)),
-    paths: paths.map((path) => toPath(path, profile)).filter(({ requests }) => requests > 0)
+    paths: paths.map((path) => toPath(path, tables)).filter(({ requests }) => requests > 0)
       .sort((one, other) => other.requests - one.requests),
-    names: profile.dns.filter((row) => row.edge === edge.edge).map(({ name, type, dns, timeouts }) => ({
+    names: names.map(({ name, type, dns, timeouts }) => ({
       ...{ name, type, timeouts },
       ...toRequests(dns),
     })),
@@ -115,9 +139,8 @@ function toTraffic(row: NetworkTraffic) {
   };
 }
 
-function toPath({ path, pathNumber }: NetworkPath, profile: NetworkProfile) {
-  const total = profile.pathTotals.find((row) => row.pathNumber === pathNumber);
-  return { path, ...toRequests(total?.http) };
+function toPath({ path, pathNumber }: NetworkPath, tables: ProfileTables) {
+  return { path, ...toRequests(tables.pathTotals.get(pathNumber)?.http) };
 }
 
 function toRequests(row: NetworkRequests | undefined) {
@@ -135,8 +158,8 @@ function toRequests(row: NetworkRequests | undefined) {
   };
 }
 
-function toSample(sample: NetworkSample, profile: NetworkProfile) {
-  const edge = profile.edges.find((one) => one.edge === sample.edge);
+function toSample(sample: NetworkSample, tables: ProfileTables) {
+  const edge = tables.edges.get(sample.edge);
   return {
     edge: sample.edge,
     peer: edge === undefined ? "" : formatPeer({ ...edge, isServer: edge.role === NetworkRole.SERVER }),
@@ -158,8 +181,8 @@ function toSample(sample: NetworkSample, profile: NetworkProfile) {
   };
 }
 
-function findProcess(processId: string, { processes }: NetworkProfile) {
-  const process = processes.find((one) => one.processId === processId);
+function findProcess(processId: string, { processes }: ProfileTables) {
+  const process = processes.get(processId);
   return { processId, pid: process?.pid ?? 0, name: process?.name ?? "", service: process?.service ?? "" };
 }
 
