@@ -66,7 +66,7 @@ export function describeOmissions(http: ProcessHttp): string[] {
 }
 
 /** Requests a second: `29.4 /s`, `< 0.01 /s`. */
-export function formatRate(requests: bigint, seconds: number): string {
+export function formatRate(requests: bigint | number, seconds: number): string {
   const rate = Number(requests) / Math.max(1, seconds);
   if (rate > 0 && rate < 0.01) return "< 0.01 /s";
   const digits = rate >= 100 ? 0 : rate >= 10 ? 1 : 2;

@@ -1,9 +1,10 @@
-import type { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { Icon } from "../components/icon.tsx";
 import { runtimeFrames } from "../flame_graph/runtime_frames.ts";
 import { kindName } from "../words.ts";
 
-const formats = [
+const networkFormats = [["json", "JSON", "All of it, for scripts"]] as const;
+const stackFormats = [
   ["pprof", "pprof", "For go tool pprof and most profile viewers"],
   ["folded", "Folded", "One stack a line, for flamegraph.pl and grep"],
   ["speedscope", "Speedscope", "For speedscope.app"],
@@ -13,14 +14,14 @@ const formats = [
 export function ExportLinks({ taskId, kind }: { taskId: string; kind: ProfileKind }) {
   return (
     <span class="export" role="group" aria-label="Export">
-      {formats.map(([format, title, hint]) => (
+      {(kind === ProfileKind.NETWORK ? networkFormats : stackFormats).map(([format, title, hint]) => (
         <a
           key={format}
           class="button small"
           title={hint}
           download
           href={`/api/v1/tasks/${taskId}/profile?kind=${kindName(kind)}&format=${format}${
-            runtimeFrames.value ? "&runtime=true" : ""
+            runtimeFrames.value && kind !== ProfileKind.NETWORK ? "&runtime=true" : ""
           }`}
         >
           <Icon name="download" />

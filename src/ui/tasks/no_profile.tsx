@@ -7,7 +7,7 @@ export function NoProfile({ task }: { task: Task }) {
     case TaskState.RUNNING:
       return (
         <Empty title="Profiling has begun">
-          <p>Samples arrive every five seconds; the flame graph appears by itself.</p>
+          <p>What is seen arrives every five seconds; the profile appears by itself.</p>
         </Empty>
       );
     case TaskState.FAILED:

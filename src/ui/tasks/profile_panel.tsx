@@ -4,6 +4,7 @@ import { api } from "../api.ts";
 import { Answer } from "../components/answer.tsx";
 import { Panel } from "../components/panel.tsx";
 import { Segments } from "../components/segments.tsx";
+import { NetworkPanel } from "../network/network_panel.tsx";
 import { useQuery } from "../use_query.ts";
 import { kindName, kindTitle, shownKinds } from "../words.ts";
 import { ExportLinks } from "./export_links.tsx";
@@ -45,7 +46,9 @@ export function ProfilePanel({ task, kinds }: { task: Task; kinds: readonly Prof
         </>
       }
     >
-      <ProfileContent key={kind} task={task} kind={kind} />
+      {kind === ProfileKind.NETWORK
+        ? <NetworkPanel task={task} />
+        : <ProfileContent key={kind} task={task} kind={kind} />}
     </Panel>
   );
 }

@@ -1,7 +1,6 @@
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { useWidth } from "../components/use_width.ts";
-import type { WeightUnit } from "../flame_graph/flame_tree.ts";
-import { formatSpan, formatWeight } from "../format.ts";
+import { formatSpan } from "../format.ts";
 import { paintVersion } from "../theme.ts";
 import { formatLocalClock } from "../time.ts";
 import { drawSeconds } from "./draw_seconds.ts";
@@ -11,10 +10,11 @@ import { type SecondRange, wholeRange } from "./second_range.ts";
 const height = 46;
 
 /** Weight of each second of a task; a part can be chosen with the mouse or with the keys of its two handles. */
-export function RangeStrip({ seconds, startUnixMs, unit, range, onRange }: {
+export function RangeStrip({ seconds, startUnixMs, describe, range, onRange }: {
   seconds: readonly number[];
   startUnixMs: number;
-  unit: WeightUnit;
+  /** A sum of seconds in words. */
+  describe: (weight: number) => string;
   range: SecondRange;
   onRange: (range: SecondRange) => void;
 }) {
@@ -84,8 +84,7 @@ export function RangeStrip({ seconds, startUnixMs, unit, range, onRange }: {
           {isWhole && brush === undefined ? <>All {formatSpan(count)}; drag to look at a part</> : (
             <>
               {clock(shown.from)} to {clock(shown.to)}: {formatSpan(shown.to - shown.from)},{" "}
-              {formatWeight(weight, unit)}
-              {unit === "nanoseconds" ? "" : ` ${unit}`}{" "}
+              {describe(weight)}{" "}
               <button type="button" class="link" onClick={() => onRange(wholeRange)}>Whole task</button>
             </>
           )}

@@ -4,7 +4,7 @@ import { type Task, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import { buildFlameTree, type WeightUnit } from "../flame_graph/flame_tree.ts";
 import { runtimeFrames } from "../flame_graph/runtime_frames.ts";
 import { FlameView } from "../flame_graph/view.tsx";
-import { formatCount } from "../format.ts";
+import { formatCount, formatWeight } from "../format.ts";
 import { NameNotes } from "./name_notes.tsx";
 import { QualityPanel } from "./quality_panel.tsx";
 import { RangeStrip } from "./range_strip.tsx";
@@ -34,7 +34,7 @@ export function StackProfile({ task, profile, unit, range, onRange }: {
       <RangeStrip
         seconds={seconds}
         startUnixMs={Number(profile.startUnixMs || task.startedAtUnixMs)}
-        unit={unit}
+        describe={(weight) => formatWeight(weight, unit) + (unit === "nanoseconds" ? "" : ` ${unit}`)}
         range={range}
         onRange={onRange}
       />

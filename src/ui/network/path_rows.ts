@@ -1,0 +1,53 @@
+import { type NetworkProfile, NetworkRole } from "../../gen/stakeout/v1/network_pb.ts";
+import { addRequests, latencyNs, noRequests, type RequestSum } from "./traffic_sum.ts";
+
+/** A path of one side, over all edges of a profile. */
+export interface PathRow {
+  /** `""` is all requests without a path of their own. */
+  readonly path: string;
+  readonly isServer: boolean;
+  readonly sum: RequestSum;
+}
+
+/** Paths with the most requests first; what the edges counted beyond them stands last. */
+export function listPaths(profile: NetworkProfile): PathRow[] {
+  const totals = new Map(profile.pathTotals.map(({ pathNumber, http }) => [pathNumber, http]));
+  const isServer = new Map(profile.edges.map(({ edge, role }) => [edge, role === NetworkRole.SERVER]));
+  const rows = new Map<string, PathRow>();
+  const named = { served: 0, called: 0 };
+  for (const { path, edge, pathNumber } of profile.paths) {
+    const http = totals.get(pathNumber);
+    if (http === undefined) continue;
+    const served = isServer.get(edge) ?? false;
+    const key = `${served} ${path}`;
+    const row = rows.get(key) ?? { path, isServer: served, sum: noRequests() };
+    rows.set(key, row);
+    addRequests(row.sum, http);
+    named[served ? "served" : "called"] += Number(http.requests);
+  }
+  const all = { served: noRequests(), called: noRequests() };
+  for (const { edge, http } of profile.totals) {
+    addRequests(all[isServer.get(edge) ? "served" : "called"], http);
+  }
+  const rest = (["served", "called"] as const).flatMap((side): PathRow[] => {
+    const requests = all[side].requests - named[side];
+    return requests <= 0
+      ? []
+      : [{ path: "", isServer: side === "served", sum: { ...noRequests(), requests } }];
+  });
+  const sorted = [...rows.values()].sort((one, two) =>
+    two.sum.requests - one.sum.requests || (one.path < two.path ? -1 : 1)
+  );
+  return [...sorted, ...rest];
+}
+
+/** Values that rows can be ordered by. */
+export const pathValues = {
+  requests: ({ requests }: RequestSum) => requests,
+  errors4xx: ({ errors4xx }: RequestSum) => errors4xx,
+  errors5xx: ({ errors5xx }: RequestSum) => errors5xx,
+  p50: (sum: RequestSum) => latencyNs(sum, 0.5) ?? 0,
+  p95: (sum: RequestSum) => latencyNs(sum, 0.95) ?? 0,
+  p99: (sum: RequestSum) => latencyNs(sum, 0.99) ?? 0,
+} as const;
+export type PathOrder = keyof typeof pathValues;
