@@ -18,15 +18,16 @@ export interface HttpServer extends AsyncDisposable {
  * Starts Debian's nginx: /status/404 and /status/503 answer with that, /file is 300 KB by sendfile, /slow takes 250 ms from
  * its second request on a connection on, all else is 200.
  * `folder` is writable by all; `program` may be a copy, to tell it from others. With a certificate it speaks TLS, and
- * HTTP/2 when asked.
+ * HTTP/2 when asked. /app/ is what a server on another port answers, if one is given.
  */
 export async function startNginx(
   folder: string,
   workers = 1,
-  { program = "nginx", certificate, http2 = false }: {
+  { program = "nginx", certificate, http2 = false, upstreamPort }: {
     program?: string;
     certificate?: CertificateFiles;
     http2?: boolean;
+    upstreamPort?: number;
   } = {},
 ): Promise<HttpServer> {
   const port = findFreePort();
@@ -38,6 +39,7 @@ events { worker_connections 8192; }
 http {
   access_log off; sendfile on; client_body_temp_path ${folder}/body; proxy_temp_path ${folder}/proxy;
   large_client_header_buffers 4 8k; keepalive_requests 1000000;
+  ${upstreamPort === undefined ? "" : `upstream app { server 127.0.0.1:${upstreamPort}; keepalive 4; }`}
   limit_req_zone $connection zone=slow:1m rate=4r/s; limit_req_log_level info;
   server {
     listen 127.0.0.1:${port}${certificate === undefined ? "" : ` ssl${http2 ? " http2" : ""}`};
@@ -50,6 +52,11 @@ http {
     location = /status/503 { return 503; }
     location = /file { root ${folder}; }
     location = /slow { limit_req zone=slow burst=8; alias ${folder}/nginx.conf; }
+    ${
+      upstreamPort === undefined
+        ? ""
+        : 'location /app/ { proxy_pass http://app/; proxy_http_version 1.1; proxy_set_header Connection ""; }'
+    }
     location / { return 200 "ok"; }
   }
 }`,
