@@ -1,49 +1,29 @@
-import { toBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from "@connectrpc/connect";
 import type { Clock } from "../../lib/clock.ts";
-import {
-  type AgentInfo,
-  AgentInfoSchema,
-  type AgentService,
-  type AgentStatus,
-  type ReportRequest,
-} from "../gen/stakeout/v1/agent_service_pb.ts";
+import type { AgentInfo, AgentService } from "../gen/stakeout/v1/agent_service_pb.ts";
 import type { AgentDirectory } from "./agent_directory.ts";
 import type { AgentEvent } from "./agent_stream.ts";
 import type { CommandDesk } from "./command_desk.ts";
-import type { ChangeFeed, ChangeTopic } from "./change_feed.ts";
-import type { IngestCounters } from "./ingest_counters.ts";
+import type { ChangeFeed } from "./change_feed.ts";
 import type { PolicyBook } from "./policy_book.ts";
-import { readRecord, RecordRefusedError } from "./report_intake.ts";
 import { reportLimits } from "./report_limits.ts";
+import type { ReportSink } from "./report_sink.ts";
 import { principalKey } from "./request_gate.ts";
-import type { ReportItem, Store } from "./store/store.ts";
 import { toWirePolicy } from "./wire.ts";
 
 export interface AgentServiceOptions {
-  readonly store: Store;
   readonly agents: AgentDirectory;
   readonly desk: CommandDesk;
   readonly book: PolicyBook;
   readonly feed: ChangeFeed;
-  readonly counters: IngestCounters;
+  readonly sink: ReportSink;
   readonly clock: Clock;
   readonly heartbeatMs: number;
 }
 
-const topics: Readonly<Record<ReportItem["kind"], ChangeTopic>> = {
-  status: "agents",
-  inventory: "inventory",
-  metrics: "metrics",
-  task: "tasks",
-  profile: "profiles",
-  refusal: "tasks",
-  http: "http",
-};
-
 /** What agents call: policies and commands down, records up. */
 export function createAgentService(options: AgentServiceOptions): ServiceImpl<typeof AgentService> {
-  const { store, agents, desk, book, feed, counters, clock, heartbeatMs } = options;
+  const { agents, desk, book, feed, sink, clock, heartbeatMs } = options;
 
   function toResponse(event: AgentEvent) {
     const setVersion = BigInt(book.setVersion);
@@ -89,64 +69,10 @@ export function createAgentService(options: AgentServiceOptions): ServiceImpl<ty
     },
 
     async report(request, context) {
-      const info = readAgent(request.agent, context);
-      const nowMs = clock.nowUnixMs();
-      const { items, refusals, lastSequence, status } = readRecords(request, info, nowMs);
-      counters.reports++;
-      try {
-        const acknowledged = await store.putReport({
-          agentId: info.agentId,
-          info: toBinary(AgentInfoSchema, info),
-          atMs: nowMs,
-          lastSequence,
-          items,
-        });
-        if (agents.seen(info, status)) feed.publish("agents");
-        counters.refusedRecords += refusals.length;
-        for (const { item } of items) {
-          counters.countRecord(item.kind);
-          if (item.kind === "metrics") counters.metricSlots += item.values.length;
-          if (item.kind === "profile") counters.profileBytes += item.data.length;
-          feed.publish(topics[item.kind], taskIdOf(item));
-        }
-        return { acknowledgedSequence: BigInt(acknowledged), refusals };
-      } catch (error) {
-        counters.failedReports++;
-        throw error;
-      }
+      const { acknowledged, refusals } = await sink.put(readAgent(request.agent, context), request.records);
+      return { acknowledgedSequence: BigInt(acknowledged), refusals };
     },
   };
-}
-
-function readRecords({ records }: ReportRequest, { agentId, host }: AgentInfo, nowMs: number) {
-  if (records.length > reportLimits.records) {
-    throw new ConnectError(
-      `Report has ${records.length} records; send at most ${reportLimits.records} at once`,
-      Code.InvalidArgument,
-    );
-  }
-  const items: { sequence: number; item: ReportItem }[] = [];
-  const refusals: { sequence: bigint; reason: string }[] = [];
-  let lastSequence = 0;
-  let status: AgentStatus | undefined;
-  for (const record of records) {
-    const sequence = Number(record.sequence);
-    if (sequence <= lastSequence || !Number.isSafeInteger(sequence)) {
-      throw new ConnectError(
-        "Sequences of a report do not ascend; send the records in order",
-        Code.InvalidArgument,
-      );
-    }
-    lastSequence = sequence;
-    try {
-      items.push({ sequence, item: readRecord(record, { agentId, host, nowMs }) });
-      if (record.body.case === "status") status = record.body.value;
-    } catch (error) {
-      if (!(error instanceof RecordRefusedError)) throw error;
-      refusals.push({ sequence: record.sequence, reason: error.message });
-    }
-  }
-  return { items, refusals, lastSequence, status };
 }
 
 /** Checks who the agent says it is against what its token allows. */
@@ -170,9 +96,4 @@ function readAgent(info: AgentInfo | undefined, context: HandlerContext): AgentI
     );
   }
   return info;
-}
-
-function taskIdOf(item: ReportItem): string | undefined {
-  if (item.kind === "task") return item.task.id;
-  return item.kind === "profile" ? item.taskId : undefined;
 }

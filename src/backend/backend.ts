@@ -24,6 +24,7 @@ import { createPolicyService } from "./policy_service.ts";
 import { MergeJobs } from "./profile/merge_jobs.ts";
 import { ProfileReader } from "./profile/profile_reader.ts";
 import { createQueryService } from "./query_service.ts";
+import { ReportSink } from "./report_sink.ts";
 import { createRequestGate } from "./request_gate.ts";
 import { createRpcHandler } from "./rpc_handler.ts";
 import { messageMaxBytes } from "./rpc_options.ts";
@@ -88,7 +89,8 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
     const feed = new ChangeFeed();
     const counters = new IngestCounters();
     const desk = new CommandDesk(agents);
-    const shared = { store, agents, desk, book, feed, counters, clock, limits, profiles, networks };
+    const sink = new ReportSink({ store, agents, feed, counters, clock });
+    const shared = { store, agents, desk, book, feed, counters, sink, clock, limits, profiles, networks };
     const heartbeatMs = options.heartbeatMs ?? 10_000;
 
     function addRoutes(router: ConnectRouter): void {

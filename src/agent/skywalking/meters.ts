@@ -5,7 +5,7 @@ import { metrics } from "../../model/metric.ts";
 import type { Entity } from "./entity.ts";
 import { seriesKey } from "./held_policies.ts";
 import { MeterTemplate } from "./meter_template.ts";
-import { type OapMonitor, oapMonitors } from "./monitors.ts";
+import { type OapMonitor, oapMonitors } from "../../model/skywalking.ts";
 
 /** Who values belong to. */
 export interface MeterOwners {

@@ -6,7 +6,7 @@ import { parsePolicies } from "../../model/policy_file.ts";
 import type { Target } from "../../model/target.ts";
 import { type PolicyForm, type RuleForm, writePolicy } from "../../model/write_policy.ts";
 import type { PolicyText } from "../policy_sync.ts";
-import { oapMonitors, oapTargets } from "./monitors.ts";
+import { oapMonitors, oapTargets } from "../../model/skywalking.ts";
 import type { OapItem, OapPolicy } from "./policy_json.ts";
 
 /** A part of an OAP's policy that is not judged here, and why. */

@@ -1,7 +1,7 @@
 import type { Command } from "../../gen/skywalking/v3/common_pb.ts";
 import type { ProfileKind } from "../../model/policy.ts";
 import { argumentOf } from "./command.ts";
-import { oapTargets } from "./monitors.ts";
+import { oapTargets } from "../../model/skywalking.ts";
 
 /** A profile that somebody asked an OAP for by hand. */
 export interface AskedTask {

@@ -7,7 +7,7 @@ import {
 } from "../../gen/skywalking/v3/continuous_profiling_pb.ts";
 import { type Cause, ProfileKind, SlotState } from "../../gen/stakeout/v1/task_pb.ts";
 import type { Entity } from "./entity.ts";
-import { oapMonitors } from "./monitors.ts";
+import { oapMonitors } from "../../model/skywalking.ts";
 
 /** Tells an OAP why a task of one kind started on a process. */
 export function toTaskReport(

@@ -1,13 +1,13 @@
-import { ContinuousProfilingTriggeredMonitorType as Monitor } from "../../gen/skywalking/v3/continuous_profiling_pb.ts";
-import type { MetricName } from "../../model/metric.ts";
-import type { ProfileKind } from "../../model/policy.ts";
+import type { MetricName } from "./metric.ts";
+import type { ProfileKind } from "./policy.ts";
 
 /** A value that SkyWalking judges, and what it is here. */
 export interface OapMonitor {
   /** In policies. */
   readonly name: string;
   readonly metric: MetricName;
-  readonly type: Monitor;
+  /** ContinuousProfilingTriggeredMonitorType. */
+  readonly type: number;
   /** Name of its meter. */
   readonly meter: string;
   /** Whether the OAP's threshold is a whole number only. */
@@ -16,11 +16,11 @@ export interface OapMonitor {
 
 /** All that SkyWalking has; its CPU is in percent of one core and its errors are statuses of 500 and more. */
 export const oapMonitors: readonly OapMonitor[] = [
-  monitor("PROCESS_CPU", "process_cpu", Monitor.ProcessCPU, true),
-  monitor("PROCESS_THREAD_COUNT", "process_thread_count", Monitor.ProcessThreadCount, true),
-  monitor("SYSTEM_LOAD", "system_load", Monitor.SystemLoad, false),
-  monitor("HTTP_ERROR_RATE", "http_error_rate", Monitor.HTTPErrorRate, false),
-  monitor("HTTP_AVG_RESPONSE_TIME", "http_avg_response_time", Monitor.HTTPAvgResponseTime, false),
+  monitor("PROCESS_CPU", "process_cpu", 0, true),
+  monitor("PROCESS_THREAD_COUNT", "process_thread_count", 1, true),
+  monitor("SYSTEM_LOAD", "system_load", 2, false),
+  monitor("HTTP_ERROR_RATE", "http_error_rate", 3, false),
+  monitor("HTTP_AVG_RESPONSE_TIME", "http_avg_response_time", 4, false),
 ];
 
 /** What tasks are called in policies and commands, in the order in which kinds are shown. */
@@ -30,6 +30,6 @@ export const oapTargets: ReadonlyMap<string, ProfileKind> = new Map([
   ["NETWORK", "network"],
 ]);
 
-function monitor(name: string, metric: MetricName, type: Monitor, isWhole: boolean): OapMonitor {
+function monitor(name: string, metric: MetricName, type: number, isWhole: boolean): OapMonitor {
   return { name, metric, type, meter: `rover_con_p_${name.toLowerCase()}`, isWhole };
 }
