@@ -45,6 +45,19 @@ export const methodRoles: Readonly<Record<string, readonly Role[]>> = {
   "stakeout.v1.TaskService/StopTask": editors,
   "stakeout.v1.TaskService/StartTask": editors,
   "stakeout.v1.TaskService/ExtendTask": editors,
+  "skywalking.v3.EBPFProcessService/reportProcesses": agents,
+  "skywalking.v3.EBPFProcessService/keepAlive": agents,
+  "skywalking.v3.ContinuousProfilingService/queryPolicies": agents,
+  "skywalking.v3.ContinuousProfilingService/reportProfilingTask": agents,
+  "skywalking.v3.EBPFProfilingService/queryTasks": agents,
+  "skywalking.v3.EBPFProfilingService/collectProfilingData": agents,
+  "skywalking.v3.MeterReportService/collect": agents,
+  "skywalking.v3.MeterReportService/collectBatch": agents,
+  "skywalking.v3.ManagementService/reportInstanceProperties": agents,
+  "skywalking.v3.ManagementService/keepAlive": agents,
+  "skywalking.v3.LogReportService/collect": agents,
+  "skywalking.v3.SpanAttachedEventReportService/collect": agents,
+  "skywalking.v3.EBPFAccessLogService/collect": agents,
 };
 
 /** Whether a role may read what is not an RPC: pages, exports, metrics. */
@@ -84,6 +97,11 @@ export class Authenticator {
     }
     const session = readCookie(headers.get("cookie") ?? "", this.#cookieName);
     return session === undefined ? undefined : this.#find(session, "sessionHash")?.principal;
+  }
+
+  /** Who sends a token as SkyWalking's agents do: by itself in a header of its own. */
+  authenticateToken(token: string | null): Principal | undefined {
+    return token === null ? undefined : this.#find(token, "hash")?.principal;
   }
 
   /** The Set-Cookie value that a token is exchanged for; undefined when it is wrong or an agent's. */

@@ -28,6 +28,7 @@ import { ReportSink } from "./report_sink.ts";
 import { createRequestGate } from "./request_gate.ts";
 import { createRpcHandler } from "./rpc_handler.ts";
 import { messageMaxBytes } from "./rpc_options.ts";
+import { RoverWire } from "./skywalking/rover_wire.ts";
 import { defaultRetention, type RetentionLimits } from "./store/retention.ts";
 import { WorkerStore } from "./store/worker_store.ts";
 import { createTaskService } from "./task_service.ts";
@@ -81,6 +82,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
   const networks = new NetworkReader(jobs, { store, clock });
   const shutdown = new AbortController();
   let grpc: GrpcListener | undefined;
+  let rover: RoverWire | undefined;
   try {
     const agents = new AgentDirectory(clock);
     agents.load(await store.listAgents());
@@ -110,7 +112,12 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
       writeMaxBytes: messageMaxBytes,
     };
     if (options.grpcListen !== undefined) {
-      grpc = await listenGrpc(options.grpcListen, addRoutes, { ...rpcOptions, tls });
+      const wire = rover = await RoverWire.start({ ...shared, logger, signal: shutdown.signal });
+      const addAll = (router: ConnectRouter) => {
+        addRoutes(router);
+        wire.addRoutes(router);
+      };
+      grpc = await listenGrpc(options.grpcListen, addAll, { ...rpcOptions, tls });
     }
     const handle = createHttpHandler({
       store,
@@ -131,6 +138,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
       url,
       grpcPort: grpc?.port,
       async close() {
+        rover?.close();
         shutdown.abort(new ConnectError("The server is shutting down; try again", Code.Unavailable));
         await Promise.all([closeServer(server), grpc?.close()]);
         jobs.close();
@@ -138,6 +146,7 @@ export async function startBackend(options: BackendOptions): Promise<Backend> {
       },
     };
   } catch (error) {
+    rover?.close();
     await grpc?.close();
     jobs.close();
     await store.close();

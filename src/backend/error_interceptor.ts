@@ -32,6 +32,9 @@ export function createErrorInterceptor(logger: Logger): Interceptor {
 /** The answer to an error of any kind; logs what the caller cannot be blamed for. */
 export function toConnectError(error: unknown, method: string, logger: Logger): ConnectError {
   if (error instanceof ConnectError) return error;
+  if ((error as { code?: unknown } | undefined)?.code === "ERR_STREAM_PREMATURE_CLOSE") {
+    return new ConnectError("The caller went away in the middle of its request", Code.Canceled);
+  }
   if (error instanceof StoreError) {
     logger.error("Store failed", { method, reason: error.message });
     const code = codes[error.kind];

@@ -6,6 +6,7 @@ import type { ListenAddress } from "./listen_address.ts";
 import { describeListenError, formatAddress } from "./listen_address.ts";
 import { peerKey } from "./request_gate.ts";
 import type { RpcOptions } from "./rpc_options.ts";
+import { sessionKey } from "./skywalking/call_context.ts";
 
 /** A running gRPC listener. */
 export interface GrpcListener {
@@ -26,7 +27,10 @@ export async function listenGrpc(
     ...rpc,
     routes,
     acceptCompression: [compressionGzip],
-    contextValues: (request) => createContextValues().set(peerKey, request.socket?.remoteAddress ?? ""),
+    contextValues(request) {
+      const values = createContextValues().set(peerKey, request.socket?.remoteAddress ?? "");
+      return "stream" in request ? values.set(sessionKey, request.stream.session ?? {}) : values;
+    },
   });
   const settings = { settings: { maxConcurrentStreams: streamsPerConnection } };
   const server = tls === undefined

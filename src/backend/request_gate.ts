@@ -10,11 +10,16 @@ export const peerKey = createContextKey<string>("", { description: "peer" });
 /** Makes the check that every RPC passes before its body is read. */
 export function createRequestGate(authenticator: Authenticator): (context: HandlerContext) => void {
   return (context) => {
-    const principal = authenticator.authenticate(context.requestHeader);
+    const { service: { typeName }, requestHeader } = context;
+    const isSkyWalking = typeName.startsWith("skywalking.");
+    const principal = isSkyWalking
+      ? authenticator.authenticateToken(requestHeader.get("authentication"))
+      : authenticator.authenticate(requestHeader);
     if (principal === undefined) {
-      throw new ConnectError("No valid token; send it as Authorization: Bearer TOKEN", Code.Unauthenticated);
+      const how = isSkyWalking ? "Authentication: TOKEN" : "Authorization: Bearer TOKEN";
+      throw new ConnectError(`No valid token; send it as ${how}`, Code.Unauthenticated);
     }
-    const method = `${context.service.typeName}/${context.method.name}`;
+    const method = `${typeName}/${context.method.name}`;
     const roles = Object.hasOwn(methodRoles, method) ? methodRoles[method] ?? [] : [];
     if (!roles.includes(principal.role)) {
       throw new ConnectError(

@@ -1,0 +1,146 @@
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { MeterData, MeterReportService } from "../../gen/skywalking/v3/meter_pb.ts";
+import { metrics } from "../../model/metric.ts";
+import { ruleUris } from "../../model/policy.ts";
+import { seriesVariant } from "../../model/series.ts";
+import { type OapMonitor, oapMonitors } from "../../model/skywalking.ts";
+import { SlotState } from "../../gen/stakeout/v1/task_pb.ts";
+import { noCommands, requireAgent, sessionKey } from "./call_context.ts";
+import type { RecordBody } from "./record_body.ts";
+import type { RoverAgent } from "./rover_agent.ts";
+import type { RoverProcess } from "./rover_process.ts";
+import type { RoverShared } from "./rover_shared.ts";
+
+const bufferedMeters = 5_000;
+const mostNames = 1_000;
+/** How SkyWalking's agent calls all requests of a process. */
+const allRequests = "global";
+
+/** Values of one series in one second: SkyWalking's agent sends several seconds of HTTP under one time. */
+interface Point {
+  readonly agent: RoverAgent;
+  readonly process: RoverProcess;
+  readonly monitor: OapMonitor;
+  readonly uri: string;
+  readonly second: number;
+  sum: number;
+  count: number;
+}
+
+/** Takes the five meters of continuous profiling as series of ours; the others are ignored with a line in the log each. */
+export function createMeterService(options: RoverShared): ServiceImpl<typeof MeterReportService> {
+  const { directory, logger, clock } = options;
+  const ignored = new Set<string>();
+
+  function read(data: MeterData, context: HandlerContext, points: Map<string, Point>): void {
+    const { metric, service, serviceInstance: instance } = data;
+    const name = metric.value?.name ?? "";
+    const monitor = oapMonitors.find(({ meter }) => meter === name);
+    if (monitor === undefined || metric.case !== "singleValue") {
+      if (ignored.has(name) || ignored.size >= mostNames) return;
+      ignored.add(name);
+      logger.info("A meter that is not kept here is ignored", { meter: name.slice(0, 100) });
+      return;
+    }
+    const labels = new Map(metric.value.labels.map(({ name, value }) => [name, value]));
+    const names = { layer: labels.get("layer") ?? "", service, instance };
+    const processName = labels.get("process_name") ?? "";
+    const found = directory.named({ ...names, processName }, context.values.get(sessionKey));
+    const { value } = metric.value;
+    if (found === undefined || !Number.isFinite(value)) return;
+    requireAgent(found.agent.info.agentId, context);
+    const second = Math.floor(Number(data.timestamp) / 1000);
+    const uri = metrics[monitor.metric].http ? (labels.get("uri") ?? allRequests).slice(0, 512) : "";
+    const owner = metrics[monitor.metric].scope === "host" ? "" : found.process.id;
+    const key = JSON.stringify([found.agent.info.agentId, owner, monitor.metric, uri, second]);
+    const point = points.get(key) ?? { ...found, monitor, uri, second, sum: 0, count: 0 };
+    point.sum += value;
+    point.count++;
+    points.set(key, point);
+  }
+
+  async function storePoints(points: Map<string, Point>): Promise<void> {
+    const nowMs = clock.nowUnixMs();
+    for (const [agent, ofAgent] of Map.groupBy(points.values(), (point) => point.agent)) {
+      agent.seenAtMs = nowMs;
+      await agent.report([...toUses(agent, ofAgent, nowMs), ...toColumns(ofAgent)]);
+    }
+    points.clear();
+  }
+
+  async function* each(stream: AsyncIterable<MeterData>): AsyncGenerator<MeterData[]> {
+    let first: MeterData | undefined;
+    for await (const data of stream) {
+      first ??= data;
+      // Only the first of a stream has to say whose it is.
+      if (data.service === "") {
+        data.service = first.service;
+        data.serviceInstance = first.serviceInstance;
+      }
+      if (data.timestamp === 0n) data.timestamp = first.timestamp;
+      yield [data];
+    }
+  }
+
+  async function collect(stream: AsyncIterable<MeterData[]>, context: HandlerContext) {
+    const points = new Map<string, Point>();
+    for await (const batch of stream) {
+      for (const data of batch) {
+        read(data, context, points);
+        if (points.size >= bufferedMeters) await storePoints(points);
+      }
+    }
+    await storePoints(points);
+    return noCommands;
+  }
+
+  async function* batches(stream: AsyncIterable<{ meterData: MeterData[] }>): AsyncGenerator<MeterData[]> {
+    for await (const { meterData } of stream) yield meterData;
+  }
+
+  return {
+    collect: (stream, context) => collect(each(stream), context),
+    collectBatch: (stream, context) => collect(batches(stream), context),
+  };
+}
+
+/** One record a second: the points of one call are mostly of the same. */
+function toColumns(points: readonly Point[]): RecordBody[] {
+  return [...Map.groupBy(points, ({ second }) => second)].map(([second, ofSecond]) => ({
+    case: "metrics" as const,
+    value: {
+      startUnixMs: BigInt(second) * 1000n,
+      seconds: 1,
+      series: ofSecond.map(toSeries),
+      values: ofSecond.map(({ sum, count }) => sum / count),
+      states: Uint8Array.from(ofSecond, ({ count }) => count > 1 ? SlotState.PARTIAL : SlotState.VALUE),
+    },
+  }));
+}
+
+function toSeries({ agent, process, monitor: { metric }, uri }: Point) {
+  if (!metrics[metric].http) {
+    return { processId: metrics[metric].scope === "host" ? "" : process.id, metric, uri: "", variant: "" };
+  }
+  const rules = agent.expression.services.get(process.service)?.rules ?? [];
+  const own = uri === allRequests ? "" : uri;
+  const rule = rules.find(({ rule }) => rule.metric === metric && ruleUris(rule).includes(own))?.rule;
+  const variant = rule !== undefined ? seriesVariant(rule) : metric === "http_error_rate" ? "5xx" : "";
+  return { processId: process.id, metric, uri: own, variant };
+}
+
+/** CPU and threads as the inventory shows them; the load is the host's. */
+function toUses(agent: RoverAgent, points: readonly Point[], nowMs: number): RecordBody[] {
+  const uses = new Map<string, { processId: string; cpuPercent: number; threads: number }>();
+  for (const { process, monitor: { metric }, sum, count } of points) {
+    if (metric === "system_load") agent.hostLoad = sum / count;
+    if (metric !== "process_cpu" && metric !== "process_thread_count") continue;
+    const use = uses.get(process.id) ?? { processId: process.id, ...process.use };
+    if (metric === "process_cpu") use.cpuPercent = sum / count;
+    else use.threads = Math.max(0, Math.round(sum / count));
+    process.use = { cpuPercent: use.cpuPercent, threads: use.threads };
+    uses.set(process.id, use);
+  }
+  if (uses.size === 0) return [];
+  return [{ case: "inventory", value: { uses: [...uses.values()], atUnixMs: BigInt(nowMs) } }];
+}

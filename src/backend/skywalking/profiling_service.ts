@@ -1,0 +1,132 @@
+import type { ServiceImpl } from "@connectrpc/connect";
+import type {
+  EBPFProfilingData,
+  EBPFProfilingService,
+  EBPFProfilingTaskMetadata,
+} from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
+import { ProfileKind, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { makeCommand, noCommands, requireAgent, sessionKey } from "./call_context.ts";
+import type { RoverStacks } from "./chunk_tables.ts";
+import type { RoverAgent } from "./rover_agent.ts";
+import type { RoverTask } from "./rover_task.ts";
+import type { RoverShared } from "./rover_shared.ts";
+
+const targets = { [ProfileKind.ON_CPU]: "ON_CPU", [ProfileKind.OFF_CPU]: "OFF_CPU" } as const;
+/** A task of two kinds has two ids for the agent: one that is ours with this behind it. */
+const suffixes = { [ProfileKind.ON_CPU]: "-on", [ProfileKind.OFF_CPU]: "-off" } as const;
+const idLength = 32;
+const bufferedCharacters = 4 * 1024 * 1024;
+const unknownProcess = { id: "", pid: 0 };
+
+interface Part {
+  readonly agent: RoverAgent;
+  readonly task: RoverTask;
+  readonly kind: ProfileKind;
+  readonly atMs: number;
+  readonly data: RoverStacks[];
+}
+
+/** Tasks that users ask for, and the stacks of all tasks. */
+export function createProfilingService(options: RoverShared): ServiceImpl<typeof EBPFProfilingService> {
+  const { directory, store, clock, logger } = options;
+
+  async function storeParts(parts: Map<string, Part>): Promise<void> {
+    for (const { agent, task, kind, atMs, data } of parts.values()) {
+      await agent.report(await task.write(kind, atMs, data, store));
+    }
+    parts.clear();
+  }
+
+  return {
+    async queryTasks({ roverInstanceId, latestUpdateTime }, context) {
+      const agent = directory.find(roverInstanceId, context.values.get(sessionKey));
+      if (agent === undefined) return noCommands;
+      requireAgent(agent.info.agentId, context);
+      const nowMs = clock.nowUnixMs();
+      agent.seenAtMs = nowMs;
+      const begun: RoverTask[] = [];
+      const commands = agent.runningTasks.flatMap((one) => {
+        if (one.askedAtMs === undefined || one.askedAtMs <= Number(latestUpdateTime)) return [];
+        if (one.fetched(nowMs)) begun.push(one);
+        return toCommands(one, one.askedAtMs);
+      });
+      await agent.report(begun.map((one) => one.body()));
+      return { commands };
+    },
+
+    async collectProfilingData(stream, context) {
+      const parts = new Map<string, Part>();
+      let about: EBPFProfilingTaskMetadata | undefined;
+      let found: ReturnType<typeof directory.task>;
+      let characters = 0;
+      try {
+        for await (const datum of stream) {
+          if (datum.task !== undefined) {
+            about = datum.task;
+            found = directory.task(about.taskId.slice(0, idLength));
+            if (found !== undefined) requireAgent(found.agent.info.agentId, context);
+            else {logger.info("Stacks are of a task that is not known here", {
+                task: about.taskId.slice(0, 100),
+              });}
+          }
+          const stacks = readStacks(datum);
+          if (found === undefined || about === undefined || stacks === undefined) continue;
+          const { agent, task } = found;
+          const { state } = task.task;
+          if (state === TaskState.STOPPED || !task.task.kinds.includes(stacks.kind)) continue;
+          // Times are the agent's: its clock may be another than ours.
+          const sinceStartMs = Number(about.currentTime - about.profilingStartTime);
+          const atMs = Number(task.task.startedAtUnixMs) + Math.min(Math.max(sinceStartMs, 0), 2 * 3_600_000);
+          const key = `${task.task.id} ${stacks.kind} ${atMs}`;
+          const part = parts.get(key) ?? { agent, task, kind: stacks.kind, atMs, data: [] };
+          parts.set(key, part);
+          const process = agent.processes.get(about.processId) ?? unknownProcess;
+          part.data.push({ process, ...stacks.counted });
+          characters += stacks.characters;
+          if (characters < bufferedCharacters) continue;
+          characters = 0;
+          await storeParts(parts);
+        }
+      } finally {
+        // What came before a stream broke is kept: the agent has counted it as sent.
+        await storeParts(parts);
+      }
+      return noCommands;
+    },
+  };
+}
+
+/** One command a process and kind, as an OAP sends it. */
+function toCommands({ task }: RoverTask, askedAtMs: number) {
+  return task.kinds.flatMap((kind) => {
+    if (kind !== ProfileKind.ON_CPU && kind !== ProfileKind.OFF_CPU) return [];
+    return task.processIds.map((ProcessId) =>
+      makeCommand("EBPFProfilingTaskQuery", {
+        TaskId: task.kinds.length === 1 ? task.id : task.id + suffixes[kind],
+        ProcessId,
+        TaskUpdateTime: String(askedAtMs),
+        TriggerType: "FIXED_TIME",
+        TargetType: targets[kind],
+        TaskStartTime: String(task.startedAtUnixMs),
+        ExtensionConfigJSON: "null",
+        FixedTriggerDuration: String(task.durationSeconds),
+      })
+    );
+  });
+}
+
+function readStacks({ profiling }: EBPFProfilingData) {
+  if (profiling.case === undefined) return undefined;
+  const { stacks } = profiling.value;
+  const characters = stacks.reduce(
+    (sum, { stackSymbols }) => stackSymbols.reduce((all, symbol) => all + symbol.length + 16, sum),
+    64,
+  );
+  if (profiling.case === "onCPU") {
+    const counted = { stacks, weight: profiling.value.dumpCount, waits: 0 };
+    return { kind: ProfileKind.ON_CPU, counted, characters };
+  }
+  const { duration, switchCount } = profiling.value;
+  const counted = { stacks, weight: Number(duration), waits: switchCount };
+  return { kind: ProfileKind.OFF_CPU, counted, characters };
+}

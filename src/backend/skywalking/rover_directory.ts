@@ -1,0 +1,123 @@
+import { fromBinary } from "@bufbuild/protobuf";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { AgentInfoSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
+import { ProcessSchema } from "../../gen/stakeout/v1/process_pb.ts";
+import { TaskSchema, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import type { Store } from "../store/store.ts";
+import { RoverAgent, type RoverAgentOptions } from "./rover_agent.ts";
+import { restoreRoverProcess, type RoverNames, type RoverProcess } from "./rover_process.ts";
+import { RoverTask } from "./rover_task.ts";
+
+/** What agents of SkyWalking are told apart by from ours. */
+export const roverVersion = "SkyWalking Rover";
+
+const mostAgents = 4_096;
+const processPage = 5_000;
+const taskPage = 1_000;
+const longestTaskMs = 2 * 3_600_000;
+
+/** Who an agent is, as far as its first report tells. */
+export interface RoverIdentity {
+  readonly agentId: string;
+  readonly host: string;
+  /** What the agent calls itself, new at each of its starts. */
+  readonly bootId: string;
+}
+
+/** Every agent of SkyWalking that reports here. */
+export class RoverDirectory {
+  readonly agents = new Map<string, RoverAgent>();
+  readonly #byBootId = new Map<string, RoverAgent>();
+  /** Calls without an agent's id are of the agent that used the same connection before. */
+  readonly #bySession = new WeakMap<object, RoverAgent>();
+  readonly #options: RoverAgentOptions;
+
+  constructor(options: RoverAgentOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over what an earlier run of this backend stored: agents do not report everything anew because of a restart. */
+  async load(store: Store): Promise<void> {
+    const nowMs = this.#options.clock.nowUnixMs();
+    for (const { id, info } of await store.listAgents()) {
+      const known = fromBinary(AgentInfoSchema, info);
+      if (known.version !== roverVersion || this.agents.size >= mostAgents) continue;
+      const agent = new RoverAgent(known, this.#options);
+      this.agents.set(id, agent);
+      this.#byBootId.set(known.bootId, agent);
+      const query = {
+        agentId: id,
+        order: "cpu",
+        offset: 0,
+        limit: processPage,
+        includeEnded: false,
+      } as const;
+      for (const { data } of (await store.listProcesses(query)).rows) {
+        const process = restoreRoverProcess(id, fromBinary(ProcessSchema, data), nowMs);
+        if (process !== undefined) agent.putProcess(process);
+      }
+    }
+    const { tasks } = await store.listTasks({
+      ...{ states: [TaskState.RUNNING], fromMs: nowMs - longestTaskMs, toMs: nowMs },
+      ...{ offset: 0, limit: taskPage },
+    });
+    for (const data of tasks) {
+      const task = fromBinary(TaskSchema, data);
+      this.agents.get(task.agentId)?.tasks.set(task.id, new RoverTask(task));
+    }
+  }
+
+  /** The agent that calls itself so. */
+  find(bootId: string, session: object): RoverAgent | undefined {
+    const agent = this.#byBootId.get(bootId);
+    if (agent !== undefined) this.#bySession.set(session, agent);
+    return agent;
+  }
+
+  /** The agent of an identity: a known one that was started anew, or a new one. */
+  claim({ agentId, host, bootId }: RoverIdentity, session: object): RoverAgent {
+    let agent = this.agents.get(agentId);
+    if (agent === undefined) {
+      if (this.agents.size >= mostAgents) {
+        throw new ConnectError(`${mostAgents} agents report already`, Code.ResourceExhausted);
+      }
+      const info = { agentId, host, bootId, version: roverVersion };
+      agent = new RoverAgent(info, this.#options);
+      this.agents.set(agentId, agent);
+    } else {
+      this.#byBootId.delete(agent.info.bootId);
+      agent.restarted(bootId);
+    }
+    this.#byBootId.set(bootId, agent);
+    this.#bySession.set(session, agent);
+    return agent;
+  }
+
+  /** Agents that a call may be of which tells services only: that of its connection, or those with one of the services. */
+  asking(session: object, services: ReadonlySet<string>): RoverAgent[] {
+    const agent = this.#bySession.get(session);
+    if (agent !== undefined) return [agent];
+    return [...this.agents.values()].filter(({ processes }) =>
+      [...processes.values()].some(({ service }) => services.has(service))
+    );
+  }
+
+  /** The process of these names that was reported last, of this connection's agent before others. */
+  named(names: RoverNames, session: object): { agent: RoverAgent; process: RoverProcess } | undefined {
+    const own = this.#bySession.get(session);
+    for (const agent of own === undefined ? this.agents.values() : [own, ...this.agents.values()]) {
+      const [process] = agent.named(names);
+      if (process !== undefined) return { agent, process };
+    }
+    return undefined;
+  }
+
+  /** A task by the id that its agent has of it. */
+  task(id: string): { agent: RoverAgent; task: RoverTask } | undefined {
+    for (const agent of this.agents.values()) {
+      const task = agent.tasks.get(id);
+      if (task !== undefined) return { agent, task };
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,108 @@
+import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { ProfileChunkSchema } from "../../gen/stakeout/v1/profile_pb.ts";
+import { type ProfileKind, type Task, TaskSchema, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import type { Store } from "../store/store.ts";
+import { ChunkTables, type RoverStacks } from "./chunk_tables.ts";
+import type { RecordBody } from "./record_body.ts";
+
+/** After its time an agent sends what it has left, within five seconds. */
+const lateMs = 10_000;
+/** How long an agent has to ask for a task that somebody wants. */
+const fetchMs = 60_000;
+/** What SkyWalking's agent samples with unless its own configuration says otherwise. */
+export const roverFrequencyHz = 111;
+
+/** One task on an agent of SkyWalking. */
+export class RoverTask {
+  readonly task: Task;
+  /** Of a task that somebody asked for: when it was last changed; undefined for one that a policy started. */
+  readonly askedAtMs: number | undefined;
+  readonly #tables = new Map<ProfileKind, Promise<ChunkTables>>();
+  #isFetched = false;
+  hasData = false;
+  /** Times it was reported again before it had any data. */
+  repeats = 0;
+
+  constructor(task: MessageInitShape<typeof TaskSchema>, { askedAtMs }: { askedAtMs?: number } = {}) {
+    this.task = create(TaskSchema, task);
+    this.askedAtMs = askedAtMs;
+  }
+
+  /** Records that hold the task as it is. */
+  body(): RecordBody {
+    return { case: "task", value: create(TaskSchema, this.task) };
+  }
+
+  /** The agent has asked for it and begins now. */
+  fetched(nowMs: number): boolean {
+    const isFirst = !this.#isFetched;
+    this.#isFetched = true;
+    if (isFirst) this.task.startedAtUnixMs = BigInt(nowMs);
+    return isFirst;
+  }
+
+  /** Records of what the agent counted until `atMs`. */
+  async write(
+    kind: ProfileKind,
+    atMs: number,
+    data: readonly RoverStacks[],
+    store: Store,
+  ): Promise<RecordBody[]> {
+    let opening = this.#tables.get(kind);
+    if (opening === undefined) {
+      opening = this.#open(kind, store);
+      this.#tables.set(kind, opening);
+      opening.catch(() => this.#tables.delete(kind));
+    }
+    const chunks = (await opening).write(atMs, data);
+    if (chunks.length > 0) this.hasData = true;
+    const { task } = this;
+    const loss = task.loss ??= create(TaskSchema, { loss: {} }).loss!;
+    for (const chunk of chunks) {
+      loss.taken += chunk.loss?.taken ?? 0n;
+      loss.stored += chunk.loss?.stored ?? 0n;
+      loss.lostAgent += chunk.loss?.lostAgent ?? 0n;
+      loss.truncated += chunk.loss?.truncated ?? 0n;
+    }
+    return chunks.map((value) => ({ case: "profile" as const, value }));
+  }
+
+  /** Ends the task when its time is over; true when it just did. */
+  endInTime(nowMs: number, isAlive: boolean): boolean {
+    const { task } = this;
+    if (task.state !== TaskState.RUNNING) return false;
+    const endMs = Number(task.startedAtUnixMs) + task.durationSeconds * 1000;
+    const waits = this.askedAtMs !== undefined && !this.#isFetched && !this.hasData;
+    if (waits && nowMs > Number(task.startedAtUnixMs) + fetchMs) {
+      this.end(TaskState.FAILED, nowMs, "SkyWalking's agent has not asked for it within a minute");
+      return true;
+    }
+    if (waits || nowMs < endMs + lateMs) return false;
+    if (this.hasData) this.end(isAlive ? TaskState.DONE : TaskState.TARGET_EXITED, endMs, "");
+    else this.end(TaskState.FAILED, endMs, `SkyWalking's agent has sent no stacks${this.#describeRepeats()}`);
+    return true;
+  }
+
+  /** Ends it now. */
+  end(state: TaskState, atMs: number, message: string): void {
+    Object.assign(this.task, { state, endedAtUnixMs: BigInt(atMs), message });
+  }
+
+  #describeRepeats(): string {
+    return this.repeats === 0 ? "" : `, and reported the task ${this.repeats} times more`;
+  }
+
+  /** Goes on behind what an earlier run of this backend stored. */
+  async #open(kind: ProfileKind, store: Store): Promise<ChunkTables> {
+    const tables = new ChunkTables(this.task.id, kind, Number(this.task.startedAtUnixMs));
+    let from = 0;
+    while (true) {
+      const chunks = await store.readChunks(this.task.id, kind, from);
+      if (chunks.length === 0) return tables;
+      for (const { number, data } of chunks) {
+        tables.resume(fromBinary(ProfileChunkSchema, data));
+        from = number + 1;
+      }
+    }
+  }
+}
