@@ -1,5 +1,5 @@
-import { build } from "esbuild";
 import { repositoryRoot } from "../../scripts/command.ts";
+import { bundleForNode } from "./bundle_for_node.ts";
 import type { Answer, Question } from "./grpc_bridge.ts";
 import type {
   Commands,
@@ -83,7 +83,7 @@ export class OapPlayer implements AsyncDisposable {
   }
 
   static async start(options: PlayerOptions = {}): Promise<OapPlayer> {
-    const player = new OapPlayer(options, await (bundled ??= bundle()));
+    const player = new OapPlayer(options, await bundleForNode("grpc_bridge"));
     player.port = await player.#port.promise;
     return player;
   }
@@ -175,28 +175,4 @@ export class OapPlayer implements AsyncDisposable {
   #answer(answer: Answer): void {
     this.#input.write(new TextEncoder().encode(`${JSON.stringify(answer)}\n`)).catch(() => {});
   }
-}
-
-let bundled: Promise<string> | undefined;
-
-/** The server as Node runs it, by its content; it lies where Node finds the packages. */
-async function bundle(): Promise<string> {
-  const folder = `${repositoryRoot}/build/tests`;
-  await Deno.mkdir(folder, { recursive: true });
-  const { outputFiles: [file] } = await build({
-    entryPoints: [new URL("grpc_bridge.ts", import.meta.url).pathname],
-    ...{
-      bundle: true,
-      write: false,
-      platform: "node",
-      format: "esm",
-      packages: "external",
-      logLevel: "error",
-    },
-  });
-  const path = `${folder}/grpc_bridge-${file!.hash.replaceAll(/[^A-Za-z0-9]/g, "")}.mjs`;
-  const temporary = await Deno.makeTempFile({ dir: folder });
-  await Deno.writeFile(temporary, file!.contents);
-  await Deno.rename(temporary, path);
-  return path;
 }
