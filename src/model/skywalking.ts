@@ -23,6 +23,9 @@ export const oapMonitors: readonly OapMonitor[] = [
   monitor("HTTP_AVG_RESPONSE_TIME", "http_avg_response_time", 4, false),
 ];
 
+/** What SkyWalking's agents have for a version among ours. */
+export const roverVersion = "SkyWalking Rover";
+
 /** What tasks are called in policies and commands, in the order in which kinds are shown. */
 export const oapTargets: ReadonlyMap<string, ProfileKind> = new Map([
   ["ON_CPU", "on_cpu"],

@@ -3,13 +3,11 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { AgentInfoSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import { ProcessSchema } from "../../gen/stakeout/v1/process_pb.ts";
 import { TaskSchema, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { roverVersion } from "../../model/skywalking.ts";
 import type { Store } from "../store/store.ts";
 import { RoverAgent, type RoverAgentOptions } from "./rover_agent.ts";
 import { restoreRoverProcess, type RoverNames, type RoverProcess } from "./rover_process.ts";
 import { RoverTask } from "./rover_task.ts";
-
-/** What agents of SkyWalking are told apart by from ours. */
-export const roverVersion = "SkyWalking Rover";
 
 const mostAgents = 4_096;
 const processPage = 5_000;

@@ -1,5 +1,6 @@
 import type { AgentStatus } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import type { AgentSummary } from "../../gen/stakeout/v1/query_service_pb.ts";
+import { roverVersion } from "../../model/skywalking.ts";
 import { Icon } from "../components/icon.tsx";
 import { Name } from "../components/name.tsx";
 import { Ago } from "../components/time.tsx";
@@ -9,6 +10,7 @@ import { formatBytes, formatCount, formatPercent, showInvisible } from "../forma
 export function AgentRow(
   { summary: { agent, connected, lastSeenUnixMs, status } }: { summary: AgentSummary },
 ) {
+  const isOurs = agent?.version !== roverVersion;
   const problems = status?.problems ?? [];
   const tone = !connected ? "bad" : problems.length > 0 ? "warn" : "good";
   return (
@@ -28,28 +30,20 @@ export function AgentRow(
       </div>
       {status !== undefined && (
         <dl class="agent-facts number">
-          <Fact
-            title="Own CPU"
-            value={formatPercent(status.cpuPercent)}
-            hint="% of one core over the last 10 s"
-          />
-          <Fact title="Memory" value={formatBytes(status.rssBytes)} />
-          <Fact
-            title="BPF"
-            value={status.bpfPercent === 0 ? "not measured" : formatPercent(status.bpfPercent)}
-            hint="Run time of its BPF programs, % of one core; measured while kernel.bpf_stats_enabled is on"
-          />
+          {isOurs && <OwnCost status={status} />}
           <Fact
             title="Watched"
             value={`${formatCount(status.watchedProcesses)} of ${formatCount(status.processes)}`}
             hint="Processes that some policy matches, of all user processes"
           />
           <Fact title="Load" value={status.hostLoad.toFixed(2)} hint="1-minute load average of the host" />
-          <Fact
-            title="Queue"
-            value={formatBytes(status.queueBytes)}
-            hint="Reports on disk not yet acknowledged"
-          />
+          {isOurs && (
+            <Fact
+              title="Queue"
+              value={formatBytes(status.queueBytes)}
+              hint="Reports on disk not yet acknowledged"
+            />
+          )}
         </dl>
       )}
       {status !== undefined && <Dropped status={status} />}
@@ -60,10 +54,35 @@ export function AgentRow(
         </p>
       ))}
       <p class="muted agent-version">
-        stakeout {agent?.version || "?"} · <Name text={`Linux ${agent?.kernel ?? "?"}`} /> ·{" "}
-        {agent?.cpus ?? 0} CPUs
+        {isOurs
+          ? (
+            <>
+              stakeout {agent?.version || "?"} · <Name text={`Linux ${agent?.kernel ?? "?"}`} /> ·{" "}
+              {agent?.cpus ?? 0} CPUs
+            </>
+          )
+          : roverVersion}
       </p>
     </li>
+  );
+}
+
+/** What only our own agents tell of themselves. */
+function OwnCost({ status }: { status: AgentStatus }) {
+  return (
+    <>
+      <Fact
+        title="Own CPU"
+        value={formatPercent(status.cpuPercent)}
+        hint="% of one core over the last 10 s"
+      />
+      <Fact title="Memory" value={formatBytes(status.rssBytes)} />
+      <Fact
+        title="BPF"
+        value={status.bpfPercent === 0 ? "not measured" : formatPercent(status.bpfPercent)}
+        hint="Run time of its BPF programs, % of one core; measured while kernel.bpf_stats_enabled is on"
+      />
+    </>
   );
 }
 
