@@ -172,9 +172,12 @@ export class Spool {
       for (const name of logNames) found.push(...await this.#logs[name].read(this.#acknowledged, maxBytes));
       found.sort((left, right) => left.sequence - right.sequence);
       let bytes = 0;
-      const beyond = found.findIndex((record, index) =>
-        (bytes += record.body.length) > maxBytes && index > 0
-      );
+      const beyond = found.findIndex((record, index) => {
+        // A log that gave so many bytes has stopped there: what another gave beyond must not be taken before the rest.
+        const isFull = bytes >= maxBytes;
+        bytes += record.body.length;
+        return index > 0 && (isFull || bytes > maxBytes);
+      });
       return beyond < 0 ? found : found.slice(0, beyond);
     });
   }

@@ -253,3 +253,16 @@ Deno.test("the queue behaves as a plain list under any order of appends, reads, 
     { numRuns: 30 },
   );
 });
+
+Deno.test("Spool.peekBatch() gives no record of one log before older ones of another that found no room", () =>
+  withFolder(async (folder) => {
+    const spool = await Spool.open(folder, options);
+    const full = await spool.append("task", noise(1, 1));
+    const second = await spool.append("task", new Uint8Array(0));
+    const other = await spool.append("other", new Uint8Array(0));
+    const first = await spool.peekBatch(1);
+    assert.deepEqual(first.map(({ sequence }) => sequence), [full]);
+    await spool.acknowledge(full!);
+    assert.deepEqual((await spool.peekBatch(1)).map(({ sequence }) => sequence), [second, other]);
+    await spool.close();
+  }));
