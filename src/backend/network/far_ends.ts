@@ -53,6 +53,7 @@ export function chooseFarEnds(
 /** What another task's profile, of the same range of wall time, says of the other ends; only those where something passed. */
 export function joinFarEnd({ taskId, task, pairs }: FarTask, seen: NetworkProfile): NetworkFarEnd[] {
   const { host } = fromBinary(TaskSchema, task);
+  const { observedSeconds } = seen;
   const totals = new Map(seen.totals.map((row) => [row.edge, row]));
   const owners = new Map(seen.edges.map(({ edge, processId }) => [edge, processId]));
   return pairs.flatMap(({ edges, farEdges }) => {
@@ -67,7 +68,9 @@ export function joinFarEnd({ taskId, task, pairs }: FarTask, seen: NetworkProfil
     total.open = open;
     const ids = new Set(farEdges.map((edge) => owners.get(edge)));
     const processes = seen.processes.filter(({ processId }) => ids.has(processId)).slice(0, mostProcesses);
-    return [create(NetworkFarEndSchema, { edges: [...edges], taskId, host, processes, total })];
+    return [
+      create(NetworkFarEndSchema, { edges: [...edges], taskId, host, processes, total, observedSeconds }),
+    ];
   });
 }
 

@@ -114,7 +114,7 @@ Deno.test("getNetworkProfile() tells how the other end saw it in the same time, 
   const [end] = profile!.farEnds;
   assert.deepEqual([end?.edges, end?.taskId, end?.host], [[2], farTaskId, "host-of-agent-2"]);
   assert.deepEqual(end?.processes.map(({ name }) => name), ["bankd"]);
-  assert.deepEqual([end?.total?.receivedBytes, end?.total?.open], [2_500n, 1]);
+  assert.deepEqual([end?.total?.receivedBytes, end?.total?.open, end?.observedSeconds], [2_500n, 1, 5]);
   const part = await tasks.getNetworkProfile({ taskId: sampleTaskId, fromSecond: 7, toSecond: 9 });
   assert.equal(part.profile?.farEnds[0]?.total?.receivedBytes, 1_000n);
   const before = await tasks.getNetworkProfile({ taskId: sampleTaskId, fromSecond: 1, toSecond: 4 });

@@ -61,7 +61,7 @@ export function LinkPanel({ graph, links, detail, fromSecond, onClose }: {
         </button>
       </div>
       <Facts sum={sum} seconds={graph.seconds} />
-      {far.map((end) => <FarEnd key={`${end.taskId} ${end.edges[0]}`} end={end} seconds={graph.seconds} />)}
+      {far.map((end) => <FarEnd key={`${end.taskId} ${end.edges[0]}`} end={end} />)}
       {charts !== undefined && columns !== undefined
         ? (
           <div class="charts traffic-charts">
@@ -189,13 +189,14 @@ function Fact({ title, sub, children }: { title: string; sub: string; children: 
 }
 
 /** The same connections as the network profile of the other end's own task saw them. */
-function FarEnd({ end, seconds }: { end: NetworkFarEnd; seconds: number }) {
+function FarEnd({ end }: { end: NetworkFarEnd }) {
   const sum = noTraffic();
   if (end.total !== undefined) addTraffic(sum, end.total);
   const who = end.processes.map(({ name, pid }) => `${name} (${pid})`).join(", ");
   return (
     <p class="far-end">
-      Seen from the other end, <Name text={`${who} on ${end.host}`} />: {summarizeTraffic(sum, seconds)}.{" "}
+      Seen from the other end, <Name text={`${who} on ${end.host}`} />:{" "}
+      {summarizeTraffic(sum, Math.max(1, end.observedSeconds))}.{" "}
       <a href={`/tasks/${end.taskId}`}>Its own task</a>
     </p>
   );
