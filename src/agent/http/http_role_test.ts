@@ -22,6 +22,7 @@ Deno.test("readSample() takes the path without its query, and marks one that was
   assert.equal(readSample(encodeSample("/a/b?c=d HTTP/1.1\r\n", 3), 0).path, "/a/b");
   assert.equal(readSample(encodeSample("/a HTTP/1.1", 3), 0).weight, 8);
   assert.equal(readSample(encodeSample("/long", 0), 0).path, "/long…");
+  assert.equal(readSample(encodeSample("http://user:secret@host/a HTTP/1.1", 0), 0).path, "/a");
   assert.equal(readSample(encodeSample("/\xff\0\n x", 0), 0).path.startsWith("/"), true);
 });
 

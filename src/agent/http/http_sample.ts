@@ -1,3 +1,4 @@
+import { originForm } from "../../../lib/http1/origin_form.ts";
 import { layouts } from "../../gen/records.ts";
 
 /** One sampled request. */
@@ -10,7 +11,7 @@ export interface HttpSample {
   readonly latencyNs: number;
   /** How many requests it stands for. */
   readonly weight: number;
-  /** Target of the request line without its query; ends with … when it was cut. Attacker's input. */
+  /** Target of the request line without its query, and without a host; ends with … when it was cut. Attacker's input. */
   readonly path: string;
 }
 
@@ -32,7 +33,7 @@ export function readSample(view: DataView<ArrayBuffer>, at: number): HttpSample 
     status: view.getUint16(at + offsets.status, true),
     latencyNs: Number(view.getBigUint64(at + offsets.latency_ns, true)),
     weight: 2 ** view.getUint32(at + offsets.shift, true),
-    path: decoder.decode(uri.subarray(0, end)) + (end === uriBytes ? "…" : ""),
+    path: originForm(decoder.decode(uri.subarray(0, end))) + (end === uriBytes ? "…" : ""),
   };
 }
 

@@ -1,4 +1,5 @@
 import { create } from "@bufbuild/protobuf";
+import { originForm } from "../../../lib/http1/origin_form.ts";
 import {
   type NetworkPath,
   NetworkPathSchema,
@@ -92,12 +93,9 @@ export class PathBook {
   }
 }
 
-/**
- * The kernel cut the query and what follows. Of a whole URL, as proxies get, the path alone is kept: there may be a password in
- * front of the host.
- */
+/** The kernel cut the query and what follows. */
 function readPath(bytes: Uint8Array<ArrayBuffer>, cut: boolean): string {
   const end = bytes.indexOf(0);
   const target = decoder.decode(end < 0 ? bytes : bytes.subarray(0, end));
-  return target.replace(/^https?:\/\/[^/]*/i, "") + (cut ? "…" : "");
+  return originForm(target) + (cut ? "…" : "");
 }
