@@ -70,24 +70,6 @@ Deno.test("on_cpu finds each thread's own frames, and cuts them at 127 from the 
     assert.equal(new Set(deep.map(({ tid }) => tid)).size, 5);
   }));
 
-Deno.test("on_cpu finds Python's frames in a pid namespace of their own, and in a child that forked", () =>
-  withoutLeaks(libbpf, async () => {
-    const unshare = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"];
-    await using inside = new PythonProgram([...unshare, debian, pythonWork]);
-    await inside.readLine();
-    const fork = "import os, sys, runpy; sys.argv[1:] = []; " +
-      `os.fork() and os.wait() or runpy.run_path("${pythonWork}", run_name="__main__")`;
-    await using forking = new PythonProgram([debian, "-c", fork]);
-    await forking.readLine();
-    for (const parent of [inside.pid, forking.pid]) {
-      const child = Number((await Deno.readTextFile(`/proc/${parent}/task/${parent}/children`)).trim());
-      const { stacks } = await samplePython(child, { milliseconds: 700, frequencyHz });
-      const working = stacks.filter((stack) => namesOf(stack).includes("iterate"));
-      assert.ok(sumWeights(stacks) > 30);
-      assert.ok(sumWeights(working) > 0.95 * sumWeights(stacks));
-    }
-  }));
-
 Deno.test("on_cpu finds the interpreter that a thread is in when it was in another one before", () =>
   withoutLeaks(libbpf, async () => {
     const script = `import _xxsubinterpreters as interpreters

@@ -61,7 +61,12 @@ http {
   }
 }`,
   );
-  return await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
+  const server = await start(port, program, ["-c", `${folder}/nginx.conf`, "-p", folder], false);
+  // It listens before it has any worker.
+  if (await waitFor(() => server.pids().length > workers || undefined, 10) === undefined) {
+    throw new Error(`${program} has no workers`);
+  }
+  return server;
 }
 
 /**
