@@ -282,6 +282,8 @@ Deno.test("Rover: its host is beside ours with its meters, over restarts of both
       meter("rover_net_p_client_write_counts_counter", 5),
       meter("rover_net_p_client_write_counts_counter", 6),
     ];
+    const earlier = { ...meter("rover_con_p_process_thread_count", 15), timestamp: start - 5_000 };
+    await player.call("MeterReportService", "collectBatch", { meterData: [earlier] });
     await player.call("MeterReportService", "collectBatch", { meterData });
     const queries = backend.client(QueryService);
     const { processes } = await queries.listProcesses({ service: "shop" });
@@ -303,7 +305,8 @@ Deno.test("Rover: its host is beside ours with its meters, over restarts of both
       [
         ["http_error_rate", "/pay", "path 5xx", 15],
         ["process_cpu", "", "", 91.5],
-        ["process_thread_count", "", "", 17],
+        // It stands for the five seconds since the one before.
+        ["process_thread_count", "", "", 15, 17, 17, 17, 17, 17],
         ["system_load", "", "", 3.25],
       ],
     );

@@ -13,6 +13,8 @@ import type { RoverShared } from "./rover_shared.ts";
 
 const bufferedMeters = 5_000;
 const mostNames = 1_000;
+/** Twice the pace of SkyWalking's agent: after more, values are missing. */
+const mostSpanSeconds = 10;
 /** How SkyWalking's agent calls all requests of a process. */
 const allRequests = "global";
 
@@ -51,7 +53,7 @@ export function createMeterService(options: RoverShared): ServiceImpl<typeof Met
     requireAgent(found.agent.info.agentId, context);
     const second = Math.floor(Number(data.timestamp) / 1000);
     const uri = metrics[monitor.metric].http ? (labels.get("uri") ?? allRequests).slice(0, 512) : "";
-    const owner = metrics[monitor.metric].scope === "host" ? "" : found.process.id;
+    const owner = ownerOf({ process: found.process, monitor });
     const key = JSON.stringify([found.agent.info.agentId, owner, monitor.metric, uri, second]);
     const point = points.get(key) ?? { ...found, monitor, uri, second, sum: 0, count: 0 };
     point.sum += value;
@@ -104,24 +106,49 @@ export function createMeterService(options: RoverShared): ServiceImpl<typeof Met
   };
 }
 
-/** One record a second: the points of one call are mostly of the same. */
+/**
+ * Records of points. One of HTTP is of its second. Of the others one comes every five seconds, the newest of five that the
+ * agent judged: it stands for those since the one before, as partial.
+ */
 function toColumns(points: readonly Point[]): RecordBody[] {
-  return [...Map.groupBy(points, ({ second }) => second)].map(([second, ofSecond]) => ({
-    case: "metrics" as const,
-    value: {
-      startUnixMs: BigInt(second) * 1000n,
-      seconds: 1,
-      series: ofSecond.map(toSeries),
-      values: ofSecond.map(({ sum, count }) => sum / count),
-      states: Uint8Array.from(ofSecond, ({ count }) => count > 1 ? SlotState.PARTIAL : SlotState.VALUE),
-    },
-  }));
+  const spans = Map.groupBy(points, (point) => `${point.second} ${spanSeconds(point)}`);
+  return [...spans].map(([span, same]) => {
+    const [second = 0, seconds = 1] = span.split(" ").map(Number);
+    const isWhole = seconds === 1;
+    return {
+      case: "metrics" as const,
+      value: {
+        startUnixMs: BigInt(second - seconds + 1) * 1000n,
+        seconds,
+        series: same.map(toSeries),
+        values: same.flatMap(({ sum, count }) => new Array<number>(seconds).fill(sum / count)),
+        states: Uint8Array.from(
+          same.flatMap(({ count }) =>
+            new Array<SlotState>(seconds).fill(isWhole && count === 1 ? SlotState.VALUE : SlotState.PARTIAL)
+          ),
+        ),
+      },
+    };
+  });
 }
 
-function toSeries({ agent, process, monitor: { metric }, uri }: Point) {
-  if (!metrics[metric].http) {
-    return { processId: metrics[metric].scope === "host" ? "" : process.id, metric, uri: "", variant: "" };
-  }
+/** Seconds that a point stands for; also notes it as the newest. */
+function spanSeconds(point: Point): number {
+  const { agent, monitor: { metric }, second } = point;
+  if (metrics[metric].http) return 1;
+  const key = `${ownerOf(point)} ${metric}`;
+  const last = agent.lastSeconds.get(key);
+  agent.lastSeconds.set(key, Math.max(second, last ?? 0));
+  return last === undefined ? 1 : Math.min(Math.max(second - last, 1), mostSpanSeconds);
+}
+
+function ownerOf({ process, monitor: { metric } }: Pick<Point, "process" | "monitor">): string {
+  return metrics[metric].scope === "host" ? "" : process.id;
+}
+
+function toSeries(point: Point) {
+  const { agent, process, monitor: { metric }, uri } = point;
+  if (!metrics[metric].http) return { processId: ownerOf(point), metric, uri: "", variant: "" };
   const rules = agent.expression.services.get(process.service)?.rules ?? [];
   const own = uri === allRequests ? "" : uri;
   const rule = rules.find(({ rule }) => rule.metric === metric && ruleUris(rule).includes(own))?.rule;

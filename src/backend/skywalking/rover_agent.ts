@@ -3,6 +3,7 @@ import type { Clock } from "../../../lib/clock.ts";
 import type { Logger } from "../../../lib/log.ts";
 import { type AgentInfo, AgentInfoSchema, RecordSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import { TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { oapMonitors } from "../../model/skywalking.ts";
 import type { PolicyBook } from "../policy_book.ts";
 import type { ReportSink } from "../report_sink.ts";
 import { type Expression, expressPolicies } from "./express_policies.ts";
@@ -27,6 +28,8 @@ export class RoverAgent {
   readonly silentUntilMs = new Map<string, number>();
   /** The uuid of the policy that it holds, by service, as it last said. */
   readonly heldUuids = new Map<string, string>();
+  /** Second of the newest value of a gauge, by the process's id, none for the host's, and the metric. */
+  readonly lastSeconds = new Map<string, number>();
   readonly #options: RoverAgentOptions;
   readonly #byNames = new Map<string, RoverProcess[]>();
   #info: AgentInfo;
@@ -63,13 +66,19 @@ export class RoverAgent {
 
   /** Adds a process, or what is newly known of it. */
   putProcess(process: RoverProcess): void {
-    this.removeProcess(process.id);
+    process.use = this.processes.get(process.id)?.use ?? process.use;
+    this.#unlist(process.id);
     this.processes.set(process.id, process);
     const key = namesKey(process);
     this.#byNames.set(key, [process, ...this.#byNames.get(key) ?? []]);
   }
 
   removeProcess(id: string): void {
+    this.#unlist(id);
+    for (const { metric } of oapMonitors) this.lastSeconds.delete(`${id} ${metric}`);
+  }
+
+  #unlist(id: string): void {
     const process = this.processes.get(id);
     if (process === undefined) return;
     this.processes.delete(id);
