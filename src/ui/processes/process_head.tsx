@@ -14,6 +14,8 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
   if (process === undefined) return null;
   const title = showInvisible(process.name || baseName(process.exe));
   const labels = Object.entries(process.labels);
+  // SkyWalking's agent tells neither when a process started nor whose it is.
+  const isWhole = process.startedAtUnixMs > 0n;
   return (
     <div class="page-head">
       <div>
@@ -45,9 +47,11 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
               <span class="number">{formatPercent(cpuPercent)} CPU, {formatCount(threads)} threads</span>
             </Fact>
           )}
-          <Fact title="Started">
-            <Time unixMs={process.startedAtUnixMs} />
-          </Fact>
+          {isWhole && (
+            <Fact title="Started">
+              <Time unixMs={process.startedAtUnixMs} />
+            </Fact>
+          )}
           <Fact title="Executable">
             <Name text={process.exe} mono />
           </Fact>
@@ -59,9 +63,11 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
               <Name text={process.containerId} mono />
             </Fact>
           )}
-          <Fact title="User id">
-            <span class="number">{process.uid}</span>
-          </Fact>
+          {isWhole && (
+            <Fact title="User id">
+              <span class="number">{process.uid}</span>
+            </Fact>
+          )}
           <Fact title="Policies">
             {policies.length === 0
               ? <span class="muted">none matches</span>
