@@ -98,8 +98,10 @@ Deno.test("user stacks are those of perf's own unwinder when programs have no fr
     () => startTarget(fixed, "libc"),
     (compared) => {
       assert.ok(compared.length >= stacks);
-      for (const { ours, end } of compared) {
-        assert.equal(end, StackEnd.WHOLE, ours.join(" "));
+      // Of the linker's stubs between a call and its function nothing is described: a few samples fall on one.
+      const whole = compared.filter(({ end }) => end === StackEnd.WHOLE);
+      assert.ok(whole.length >= 0.97 * compared.length, `${whole.length} of ${compared.length}`);
+      for (const { ours } of whole) {
         assert.ok(ours.length > 3 && Math.abs(offsetOf(ours.at(-1)!) - start) < 64, ours.join(" "));
       }
     },
