@@ -57,6 +57,9 @@ export const methodRoles: Readonly<Record<string, readonly Role[]>> = {
   "skywalking.v3.ManagementService/keepAlive": agents,
   "skywalking.v3.LogReportService/collect": agents,
   "skywalking.v3.SpanAttachedEventReportService/collect": agents,
+  "skywalking.v3.EventService/collect": agents,
+  "skywalking.v3.TraceSegmentReportService/collect": agents,
+  "skywalking.v3.TraceSegmentReportService/collectInSync": agents,
   "skywalking.v3.EBPFAccessLogService/collect": agents,
 };
 

@@ -34,7 +34,7 @@ export interface RoverReply {
 
 const [protoFolder = "", port = "0"] = process.argv.slice(2);
 const files = ["ebpf_process", "continuous_profiling", "ebpf_profiling", "meter", "management", "logging"]
-  .concat("span_attached_event", "ebpf_access_log");
+  .concat("span_attached_event", "ebpf_access_log", "event", "tracing");
 const definitions = loadSync(files.map((file) => `skywalking/v3/${file}.proto`), {
   ...{ includeDirs: [protoFolder], keepCase: true, longs: Number, enums: String },
   ...{ defaults: true, arrays: true, oneofs: true },

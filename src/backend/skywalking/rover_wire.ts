@@ -4,10 +4,12 @@ import { ContinuousProfilingService } from "../../gen/skywalking/v3/continuous_p
 import { EBPFAccessLogService } from "../../gen/skywalking/v3/ebpf_access_log_pb.ts";
 import { EBPFProcessService } from "../../gen/skywalking/v3/ebpf_process_pb.ts";
 import { EBPFProfilingService } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
+import { EventService } from "../../gen/skywalking/v3/event_pb.ts";
 import { LogReportService } from "../../gen/skywalking/v3/logging_pb.ts";
 import { ManagementService } from "../../gen/skywalking/v3/management_pb.ts";
 import { MeterReportService } from "../../gen/skywalking/v3/meter_pb.ts";
 import { SpanAttachedEventReportService } from "../../gen/skywalking/v3/span_attached_event_pb.ts";
+import { TraceSegmentReportService } from "../../gen/skywalking/v3/tracing_pb.ts";
 import { TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import type { PolicyBook } from "../policy_book.ts";
 import type { ReportSink } from "../report_sink.ts";
@@ -70,6 +72,11 @@ export class RoverWire {
     add(ManagementService, { reportInstanceProperties: () => noCommands, keepAlive: () => noCommands });
     add(LogReportService, { collect: (stream) => drain(stream, noCommands) });
     add(SpanAttachedEventReportService, { collect: (stream) => drain(stream, noCommands) });
+    add(EventService, { collect: (stream) => drain(stream, noCommands) });
+    add(TraceSegmentReportService, {
+      collect: (stream) => drain(stream, noCommands),
+      collectInSync: () => noCommands,
+    });
     add(EBPFAccessLogService, { collect: (stream) => drain(stream, {}) });
   }
 
