@@ -339,6 +339,9 @@ Deno.test("Rover: its host is beside ours with its meters, over restarts of both
   const { profile } = await tasks.getProfile({ taskId: id, kind: ProfileKind.ON_CPU });
   assert.deepEqual([...fold(profile!)].toSorted(), [["main;a", 5n], ["main;b", 4n]]);
   assert.equal(profile?.missingChunks, 0);
+  // Nor does it forget what it granted: the task is the same, and silence goes on.
+  const again = await player.end("ContinuousProfilingService", "reportProfilingTask", [trip({ onCPU: {} })]);
+  assert.match(again.details, /^Silent for/);
   const [changed] = await query(player, { shop: "", mail: "" }) ?? [];
   assert.equal(changed?.ServiceName, "shop");
   // Started anew it calls itself otherwise; it is the same host all the same, and so are its processes.
@@ -390,6 +393,9 @@ Deno.test("Rover: tokens, odd messages, calls of other kinds and abrupt ends", a
       ["ManagementService", "keepAlive", { commands: [] }],
       ["LogReportService", "collect", { commands: [] }],
       ["SpanAttachedEventReportService", "collect", { commands: [] }],
+      ["EventService", "collect", { commands: [] }],
+      ["TraceSegmentReportService", "collect", { commands: [] }],
+      ["TraceSegmentReportService", "collectInSync", { commands: [] }],
       ["EBPFAccessLogService", "collect", {}],
       ["MeterReportService", "collect", { commands: [] }],
     ] as const

@@ -15,6 +15,8 @@ const kinds = {
   network: ProfileKind.NETWORK,
 } as const;
 const longestDurationSeconds = 3_600;
+/** Ours have 128 characters; a longer one is none that we gave. */
+const longestUuid = 200;
 
 /** Policies for agents of SkyWalking, and the tasks that these trip. */
 export function createContinuousService(
@@ -71,7 +73,7 @@ async function noteHeld(
   for (const { serviceName, uuid } of held) {
     const isKnown = agent.expression.services.has(serviceName) || agent.heldUuids.has(serviceName);
     if (!isKnown || agent.heldUuids.get(serviceName) === uuid) continue;
-    agent.heldUuids.set(serviceName, uuid);
+    agent.heldUuids.set(serviceName, uuid.slice(0, longestUuid));
     isNew = true;
   }
   if (isNew) await agent.report([agent.statusBody()]);

@@ -49,7 +49,7 @@ export function createMeterService(options: RoverShared): ServiceImpl<typeof Met
     const processName = labels.get("process_name") ?? "";
     const found = directory.named({ ...names, processName }, context.values.get(sessionKey));
     const { value } = metric.value;
-    if (found === undefined || !Number.isFinite(value)) return;
+    if (found === undefined || !Number.isFinite(Math.fround(value))) return;
     requireAgent(found.agent.info.agentId, context);
     const second = Math.floor(Number(data.timestamp) / 1000);
     const uri = metrics[monitor.metric].http ? (labels.get("uri") ?? allRequests).slice(0, 512) : "";

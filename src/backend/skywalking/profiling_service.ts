@@ -16,6 +16,8 @@ const targets = { [ProfileKind.ON_CPU]: "ON_CPU", [ProfileKind.OFF_CPU]: "OFF_CP
 const suffixes = { [ProfileKind.ON_CPU]: "-on", [ProfileKind.OFF_CPU]: "-off" } as const;
 const idLength = 32;
 const bufferedCharacters = 4 * 1024 * 1024;
+/** How far ahead of ours an agent's clock may run within a task. */
+const earlyMs = 60_000;
 const unknownProcess = { id: "", pid: 0 };
 
 interface Part {
@@ -75,8 +77,9 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
           const { state } = task.task;
           if (state === TaskState.STOPPED || !task.task.kinds.includes(stacks.kind)) continue;
           // Times are the agent's: its clock may be another than ours.
-          const sinceStartMs = Number(about.currentTime - about.profilingStartTime);
-          const atMs = Number(task.task.startedAtUnixMs) + Math.min(Math.max(sinceStartMs, 0), 2 * 3_600_000);
+          const startedAtMs = Number(task.task.startedAtUnixMs);
+          const sinceStartMs = Math.max(Number(about.currentTime - about.profilingStartTime), 0);
+          const atMs = Math.min(startedAtMs + sinceStartMs, clock.nowUnixMs() + earlyMs);
           const key = `${task.task.id} ${stacks.kind} ${atMs}`;
           const part = parts.get(key) ?? { agent, task, kind: stacks.kind, atMs, data: [] };
           parts.set(key, part);

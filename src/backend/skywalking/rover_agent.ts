@@ -24,7 +24,7 @@ const noExpression: Expression = { services: new Map(), refused: [], matches: []
 export class RoverAgent {
   readonly processes = new Map<string, RoverProcess>();
   readonly tasks = new Map<string, RoverTask>();
-  /** Until when a kind of task of a process stays silent; by `silenceKey`. */
+  /** Until when a kind of task of a process stays silent; see silence.ts. */
   readonly silentUntilMs = new Map<string, number>();
   /** The uuid of the policy that it holds, by service, as it last said. */
   readonly heldUuids = new Map<string, string>();

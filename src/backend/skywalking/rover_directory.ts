@@ -2,17 +2,19 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { AgentInfoSchema } from "../../gen/stakeout/v1/agent_service_pb.ts";
 import { ProcessSchema } from "../../gen/stakeout/v1/process_pb.ts";
-import { TaskSchema, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { type Task, TaskSchema, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import { roverVersion } from "../../model/skywalking.ts";
 import type { Store } from "../store/store.ts";
 import { RoverAgent, type RoverAgentOptions } from "./rover_agent.ts";
 import { restoreRoverProcess, type RoverNames, type RoverProcess } from "./rover_process.ts";
+import { keepSilent } from "./silence.ts";
 import { RoverTask } from "./rover_task.ts";
 
 const mostAgents = 4_096;
 const processPage = 5_000;
 const taskPage = 1_000;
-const longestTaskMs = 2 * 3_600_000;
+/** As long as a policy may ask for. */
+const longestSilenceMs = 24 * 3_600_000;
 
 /** Who an agent is, as far as its first report tells. */
 export interface RoverIdentity {
@@ -55,14 +57,21 @@ export class RoverDirectory {
         if (process !== undefined) agent.putProcess(process);
       }
     }
-    const { tasks } = await store.listTasks({
-      ...{ states: [TaskState.RUNNING], fromMs: nowMs - longestTaskMs, toMs: nowMs },
-      ...{ offset: 0, limit: taskPage },
-    });
-    for (const data of tasks) {
+    const range = { fromMs: nowMs - longestSilenceMs, toMs: nowMs, offset: 0, limit: taskPage };
+    for (const data of (await store.listTasks(range)).tasks) {
       const task = fromBinary(TaskSchema, data);
-      this.agents.get(task.agentId)?.tasks.set(task.id, new RoverTask(task));
+      const agent = this.agents.get(task.agentId);
+      if (agent !== undefined) await this.#restoreTask(agent, task, store);
     }
+  }
+
+  async #restoreTask(agent: RoverAgent, task: Task, store: Store): Promise<void> {
+    const policy = this.#options.book.get(task.policy)?.policy;
+    if (policy !== undefined) keepSilent(agent, task, policy.silenceSeconds);
+    if (task.state !== TaskState.RUNNING) return;
+    const restored = new RoverTask(task);
+    agent.tasks.set(task.id, restored);
+    for (const kind of (await store.getTask(task.id))?.kinds ?? []) await restored.restore(kind, store);
   }
 
   /** The agent that calls itself so. */

@@ -32,6 +32,7 @@ type Properties = Readonly<Record<string, string>>;
 
 const longestName = 200;
 const longestValue = 1_000;
+const longestPath = 4_000;
 const mostLabels = 16;
 const podLabels = { pod_name: "k8s.pod.name", container_name: "k8s.container.name" } as const;
 
@@ -62,7 +63,7 @@ export function toRoverProcess(
 ): RoverProcess {
   const digest = createHash("sha256").update(JSON.stringify([agentId, namesKey(names), pid])).digest("hex");
   const id = `rover-${digest.slice(0, 32)}`;
-  const path = properties["command_line"]?.split(/\s/, 1)[0] ?? "";
+  const path = properties["command_line"]?.slice(0, longestPath).split(/\s/, 1)[0] ?? "";
   const allLabels = {
     ...readPodLabels(properties),
     "skywalking.layer": names.layer,

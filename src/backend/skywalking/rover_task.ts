@@ -1,6 +1,12 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { ProfileChunkSchema } from "../../gen/stakeout/v1/profile_pb.ts";
-import { type ProfileKind, type Task, TaskSchema, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { type ProfileChunk, ProfileChunkSchema } from "../../gen/stakeout/v1/profile_pb.ts";
+import {
+  LossCountsSchema,
+  type ProfileKind,
+  type Task,
+  TaskSchema,
+  TaskState,
+} from "../../gen/stakeout/v1/task_pb.ts";
 import type { Store } from "../store/store.ts";
 import { ChunkTables, type RoverStacks } from "./chunk_tables.ts";
 import type { RecordBody } from "./record_body.ts";
@@ -41,6 +47,12 @@ export class RoverTask {
     return isFirst;
   }
 
+  /** Goes on with the profile of a kind as an earlier run of this backend left it. */
+  async restore(kind: ProfileKind, store: Store): Promise<void> {
+    this.#isFetched = true;
+    await this.#open(kind, store);
+  }
+
   /** Records of what the agent counted until `atMs`. */
   async write(
     kind: ProfileKind,
@@ -48,22 +60,8 @@ export class RoverTask {
     data: readonly RoverStacks[],
     store: Store,
   ): Promise<RecordBody[]> {
-    let opening = this.#tables.get(kind);
-    if (opening === undefined) {
-      opening = this.#open(kind, store);
-      this.#tables.set(kind, opening);
-      opening.catch(() => this.#tables.delete(kind));
-    }
-    const chunks = (await opening).write(atMs, data);
-    if (chunks.length > 0) this.hasData = true;
-    const { task } = this;
-    const loss = task.loss ??= create(TaskSchema, { loss: {} }).loss!;
-    for (const chunk of chunks) {
-      loss.taken += chunk.loss?.taken ?? 0n;
-      loss.stored += chunk.loss?.stored ?? 0n;
-      loss.lostAgent += chunk.loss?.lostAgent ?? 0n;
-      loss.truncated += chunk.loss?.truncated ?? 0n;
-    }
+    const chunks = (await this.#open(kind, store)).write(atMs, data);
+    for (const chunk of chunks) this.#count(chunk);
     return chunks.map((value) => ({ case: "profile" as const, value }));
   }
 
@@ -92,15 +90,36 @@ export class RoverTask {
     return this.repeats === 0 ? "" : `, and reported the task ${this.repeats} times more`;
   }
 
-  /** Goes on behind what an earlier run of this backend stored. */
-  async #open(kind: ProfileKind, store: Store): Promise<ChunkTables> {
+  #count({ loss }: ProfileChunk): void {
+    this.hasData = true;
+    const sum = this.task.loss ??= create(LossCountsSchema);
+    sum.taken += loss?.taken ?? 0n;
+    sum.stored += loss?.stored ?? 0n;
+    sum.lostAgent += loss?.lostAgent ?? 0n;
+    sum.truncated += loss?.truncated ?? 0n;
+  }
+
+  #open(kind: ProfileKind, store: Store): Promise<ChunkTables> {
+    let opening = this.#tables.get(kind);
+    if (opening === undefined) {
+      opening = this.#read(kind, store);
+      this.#tables.set(kind, opening);
+      opening.catch(() => this.#tables.delete(kind));
+    }
+    return opening;
+  }
+
+  /** Tables behind what an earlier run stored. */
+  async #read(kind: ProfileKind, store: Store): Promise<ChunkTables> {
     const tables = new ChunkTables(this.task.id, kind, Number(this.task.startedAtUnixMs));
     let from = 0;
     while (true) {
       const chunks = await store.readChunks(this.task.id, kind, from);
       if (chunks.length === 0) return tables;
       for (const { number, data } of chunks) {
-        tables.resume(fromBinary(ProfileChunkSchema, data));
+        const chunk = fromBinary(ProfileChunkSchema, data);
+        tables.resume(chunk);
+        this.#count(chunk);
         from = number + 1;
       }
     }

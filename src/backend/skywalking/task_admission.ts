@@ -6,6 +6,7 @@ import { seriesVariant } from "../../model/series.ts";
 import type { ExpressedRule } from "./express_policies.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverProcess } from "./rover_process.ts";
+import { exeOf, keepSilent, silentUntilMs } from "./silence.ts";
 import { roverFrequencyHz, RoverTask } from "./rover_task.ts";
 
 /** A task that an agent wants to start because a policy tripped. */
@@ -75,13 +76,13 @@ export class TaskAdmission {
       ...{ policy: policy.name, policyVersion: found.rule.version, cause },
     });
     agent.tasks.set(task.task.id, task);
-    agent.silentUntilMs.set(silenceKey(process, trip.kind), nowMs + policy.silenceSeconds * 1000);
+    keepSilent(agent, task.task, policy.silenceSeconds);
     await agent.report([task.body(), agent.statusBody()]);
     return { taskId: task.task.id };
   }
 
   #reasonAgainst(agent: RoverAgent, process: RoverProcess, kind: ProfileKind, nowMs: number) {
-    const silentMs = (agent.silentUntilMs.get(silenceKey(process, kind)) ?? 0) - nowMs;
+    const silentMs = silentUntilMs(agent, process, kind) - nowMs;
     if (silentMs > 0) {
       const seconds = Math.ceil(silentMs / 1000);
       return { kind: "silence", message: `Silent for ${seconds} s more, as a task of this kind ran here` };
@@ -129,16 +130,11 @@ export function makeTask(
     services: processes.map(({ service }) => service),
     instances: processes.map(({ instance }) => instance),
     pids: processes.map(({ pid }) => pid),
-    exes: processes.map(({ row, processName }) => row.exe || processName),
+    exes: processes.map(exeOf),
     state: TaskState.RUNNING,
     startedAtUnixMs: BigInt(nowMs),
     frequencyHz: roverFrequencyHz,
   }, askedAtMs === undefined ? {} : { askedAtMs });
-}
-
-/** Silence is of an executable in an instance, whatever policy tripped and whichever pid it has by now. */
-function silenceKey({ service, instance, processName }: RoverProcess, kind: ProfileKind): string {
-  return JSON.stringify([service, instance, processName, kind]);
 }
 
 function findEmpty(agent: RoverAgent, process: RoverProcess, kind: ProfileKind): RoverTask | undefined {
