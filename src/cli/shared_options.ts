@@ -28,7 +28,10 @@ export function addListenOptions(command: Command): Command {
         .argParser(parseListen).env("STAKEOUT_LISTEN"),
     )
     .addOption(
-      new Option("--grpc-listen <host:port>", "address of gRPC proper (default: off)")
+      new Option(
+        "--grpc-listen <host:port>",
+        "address of gRPC proper, also for SkyWalking's agents (default: off)",
+      )
         .argParser(parseListen).env("STAKEOUT_GRPC_LISTEN"),
     )
     .addOption(new Option("--tls-cert <file>", "certificate, PEM").env("STAKEOUT_TLS_CERT"))
