@@ -45,23 +45,10 @@ export const methodRoles: Readonly<Record<string, readonly Role[]>> = {
   "stakeout.v1.TaskService/StopTask": editors,
   "stakeout.v1.TaskService/StartTask": editors,
   "stakeout.v1.TaskService/ExtendTask": editors,
-  "skywalking.v3.EBPFProcessService/reportProcesses": agents,
-  "skywalking.v3.EBPFProcessService/keepAlive": agents,
-  "skywalking.v3.ContinuousProfilingService/queryPolicies": agents,
-  "skywalking.v3.ContinuousProfilingService/reportProfilingTask": agents,
-  "skywalking.v3.EBPFProfilingService/queryTasks": agents,
-  "skywalking.v3.EBPFProfilingService/collectProfilingData": agents,
-  "skywalking.v3.MeterReportService/collect": agents,
-  "skywalking.v3.MeterReportService/collectBatch": agents,
-  "skywalking.v3.ManagementService/reportInstanceProperties": agents,
-  "skywalking.v3.ManagementService/keepAlive": agents,
-  "skywalking.v3.LogReportService/collect": agents,
-  "skywalking.v3.SpanAttachedEventReportService/collect": agents,
-  "skywalking.v3.EventService/collect": agents,
-  "skywalking.v3.TraceSegmentReportService/collect": agents,
-  "skywalking.v3.TraceSegmentReportService/collectInSync": agents,
-  "skywalking.v3.EBPFAccessLogService/collect": agents,
 };
+
+/** Roles that may call the methods of SkyWalking's services: its agents report, as ours do. */
+export const skyWalkingRoles: readonly Role[] = agents;
 
 /** Whether a role may read what is not an RPC: pages, exports, metrics. */
 export function mayRead(principal: Principal): boolean {

@@ -1,5 +1,5 @@
 import { Code, ConnectError, createContextKey, type HandlerContext } from "@connectrpc/connect";
-import { type Authenticator, methodRoles, type Principal } from "./auth.ts";
+import { type Authenticator, methodRoles, type Principal, type Role, skyWalkingRoles } from "./auth.ts";
 
 /** Who calls, set by the gate before any handler runs. */
 export const principalKey = createContextKey<Principal | undefined>(undefined, { description: "principal" });
@@ -20,7 +20,7 @@ export function createRequestGate(authenticator: Authenticator): (context: Handl
       throw new ConnectError(`No valid token; send it as ${how}`, Code.Unauthenticated);
     }
     const method = `${typeName}/${context.method.name}`;
-    const roles = Object.hasOwn(methodRoles, method) ? methodRoles[method] ?? [] : [];
+    const roles = isSkyWalking ? skyWalkingRoles : rolesOf(method);
     if (!roles.includes(principal.role)) {
       throw new ConnectError(
         `A token of role ${principal.role} may not call ${method}; use one of role ${roles.join(" or ")}`,
@@ -29,4 +29,8 @@ export function createRequestGate(authenticator: Authenticator): (context: Handl
     }
     context.values.set(principalKey, principal);
   };
+}
+
+function rolesOf(method: string): readonly Role[] {
+  return Object.hasOwn(methodRoles, method) ? methodRoles[method] ?? [] : [];
 }

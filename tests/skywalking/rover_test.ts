@@ -29,6 +29,25 @@ const profiling = {
   PROCESS_CPU: { Threshold: "80", Period: 10, Count: 5 },
   HTTP_ERROR_RATE: { Threshold: "5", Period: 30, Count: 3, URIList: ["/pay", "/cart"] },
 };
+const methods = [
+  ["EBPFProcessService", "reportProcesses"],
+  ["EBPFProcessService", "keepAlive"],
+  ["ContinuousProfilingService", "queryPolicies"],
+  ["ContinuousProfilingService", "reportProfilingTask"],
+  ["EBPFProfilingService", "queryTasks"],
+  ["EBPFProfilingService", "collectProfilingData"],
+  ["MeterReportService", "collect"],
+  ["MeterReportService", "collectBatch"],
+  ["ManagementService", "reportInstanceProperties"],
+  ["ManagementService", "keepAlive"],
+  ["LogReportService", "collect"],
+  ["SpanAttachedEventReportService", "collect"],
+  ["EventService", "collect"],
+  ["TraceSegmentReportService", "collect"],
+  ["TraceSegmentReportService", "collectInSync"],
+  ["EBPFAccessLogService", "collect"],
+] as const;
+const isKept = /^(EBPFPro|Continuous)/;
 const names = { layer: "MESH", serviceName: "shop", instanceName: "shop-pod", processName: "shopd" };
 
 function trip(target: object, current = 93.5) {
@@ -356,10 +375,12 @@ Deno.test("Rover: tokens, odd messages, calls of other kinds and abrupt ends", a
   await using folder = await makeTestFolder("rover");
   await using backend = await startRoverBackend(folder.path);
   await using player = await RoverPlayer.start(backend.grpcPort, tokens.agent);
-  const empty = [{ processes: [], ebpfAgentID: "run-1" }];
-  for (const authentication of ["", "wrong-token-0123456789", tokens.editor]) {
-    const { code } = await player.end("EBPFProcessService", "reportProcesses", empty, { authentication });
-    assert.equal(code, authentication === tokens.editor ? 7 : 16);
+  const wrong = [["", 16], ["wrong-token-0123456789", 16], [tokens.editor, 7]] as const;
+  for (const [service, method] of methods) {
+    for (const [authentication, expected] of wrong) {
+      const { code } = await player.end(service, method, [{}], { authentication });
+      assert.equal(code, expected, `${method} with ${authentication}`);
+    }
   }
   const other = [{ processes: [podProcess("shop", 1, "shopd")], ebpfAgentID: "run-1" }];
   const bound = await player.end("EBPFProcessService", "reportProcesses", other, {
@@ -387,19 +408,9 @@ Deno.test("Rover: tokens, odd messages, calls of other kinds and abrupt ends", a
   const unknown = { ...beat, ebpfAgentID: "never-seen" };
   assert.deepEqual(await player.call("EBPFProcessService", "keepAlive", unknown), { commands: [] });
   // What is not kept is answered.
-  for (
-    const [service, method, answer] of [
-      ["ManagementService", "reportInstanceProperties", { commands: [] }],
-      ["ManagementService", "keepAlive", { commands: [] }],
-      ["LogReportService", "collect", { commands: [] }],
-      ["SpanAttachedEventReportService", "collect", { commands: [] }],
-      ["EventService", "collect", { commands: [] }],
-      ["TraceSegmentReportService", "collect", { commands: [] }],
-      ["TraceSegmentReportService", "collectInSync", { commands: [] }],
-      ["EBPFAccessLogService", "collect", {}],
-      ["MeterReportService", "collect", { commands: [] }],
-    ] as const
-  ) {
+  for (const [service, method] of methods) {
+    if (isKept.test(service)) continue;
+    const answer = service === "EBPFAccessLogService" ? {} : { commands: [] };
     assert.deepEqual(await player.call(service, method, {}), answer);
   }
   // Stacks of a task that nobody knows, and one without any task at all.

@@ -15,7 +15,7 @@ const targets = { [ProfileKind.ON_CPU]: "ON_CPU", [ProfileKind.OFF_CPU]: "OFF_CP
 /** A task of two kinds has two ids for the agent: one that is ours with this behind it. */
 const suffixes = { [ProfileKind.ON_CPU]: "-on", [ProfileKind.OFF_CPU]: "-off" } as const;
 const idLength = 32;
-const bufferedCharacters = 4 * 1024 * 1024;
+const bufferedCharacters = 1024 * 1024;
 /** How far ahead of ours an agent's clock may run within a task. */
 const earlyMs = 60_000;
 const unknownProcess = { id: "", pid: 0 };
