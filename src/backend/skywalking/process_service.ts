@@ -6,6 +6,7 @@ import type {
   EBPFProcessReportList,
   EBPFProcessService,
 } from "../../gen/skywalking/v3/ebpf_process_pb.ts";
+import { isLoopback } from "../listen_address.ts";
 import { reportLimits } from "../report_limits.ts";
 import { peerKey } from "../request_gate.ts";
 import { noCommands, requireAgent, sessionKey } from "./call_context.ts";
@@ -134,7 +135,9 @@ function identify({ processes, ebpfAgentID }: EBPFProcessReportList, peer: strin
   for (const { metadata } of processes) {
     if (metadata.case === undefined) continue;
     const { entity, properties } = metadata.value;
-    address ||= properties.find(({ key }) => key === "host_ip")?.value ?? "";
+    const hostIp = properties.find(({ key }) => key === "host_ip")?.value ?? "";
+    // Every host has this one.
+    if (!isLoopback(hostIp)) address ||= hostIp;
     if (metadata.case === "hostProcess") name ||= entity?.instanceName ?? "";
   }
   const host = (name || address || peer || "unknown").slice(0, 200);
