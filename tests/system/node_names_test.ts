@@ -98,7 +98,9 @@ testAsRoot(
   async () => {
     await using folder = await makeTestFolder("node");
     const output = `${folder.path}/node.folded`;
-    const inside = `mount -t tmpfs none /tmp && exec node --perf-basic-prof ${program}`;
+    // Opened before: the checkout itself may lie below /tmp.
+    const inside = `exec 3<${program} && mount -t tmpfs none /tmp && cat <&3 >/tmp/work.js && ` +
+      "exec node --perf-basic-prof /tmp/work.js";
     const places = ["--pid", "--fork", "--mount-proc", "--mount", "--kill-child"];
     await using target = await startScript("unshare", [...places, "sh", "-c", inside], folder.path);
     const [child] = (await Deno.readTextFile(`/proc/${target.pid}/task/${target.pid}/children`)).trim().split(
