@@ -47,7 +47,9 @@ static __always_inline void meet_user(struct http_connection_value *connection,
     return;
   connection->decrypted = 0;
   side = side * CONNECTION_KINDS + ((connection->readability - 1) & 7);
-  __sync_fetch_and_add(&process->connections[side], 1);
+  /* Compiled as an OR, of whose result the verifier of Linux 6.1 knows nothing. */
+  barrier_var(side);
+  __sync_fetch_and_add(&process->connections[side & (2 * CONNECTION_KINDS - 1)], 1);
 }
 
 /* The watched process that uses a connection: without a lookup while nobody's number has changed.
