@@ -20,33 +20,42 @@ async function readTimehist(file: string, tid: number): Promise<{ offMs: number;
     .filter(({ offMs }) => offMs > sleepMs / 2);
 }
 
+/** The same sleeps as the session, perf sched and offcputime see them. */
+async function measure(folder: string) {
+  await using target = await BlockTarget.start("sleep", times, sleepMs);
+  const perf = new Deno.Command("perf", {
+    args: ["sched", "record", "-o", `${folder}/sched.data`],
+    ...{ stdin: "null", stdout: "null", stderr: "null" },
+  }).spawn();
+  const offcputime = new Deno.Command("offcputime", {
+    args: ["-p", String(target.pid), "-m", String(sleepMs * 500)],
+    ...{ stdin: "null", stdout: "piped", stderr: "null" },
+  }).spawn();
+  await sleep(1500);
+  const session = await openOffCpu([target.pid], { minimumNs: sleepMs * 5e5 });
+  await target.work();
+  await session.detach();
+  const own = session.read().samples.filter(({ frames, wait }) =>
+    wait?.state === WaitState.SLEEPING && [...frames.user].some((at) => nameOf(at) === "wait_sleep")
+  );
+  await session.close();
+  perf.kill("SIGINT");
+  offcputime.kill("SIGINT");
+  const [{ stdout }] = await Promise.all([offcputime.output(), perf.status]);
+  const waits = await readTimehist(`${folder}/sched.data`, target.pid);
+  return { own, waits, report: decoder.decode(stdout) };
+}
+
 Deno.test("off_cpu agrees with perf sched on time and run-queue delay, and with offcputime on time, of the same sleeps", async () => {
   const folder = await Deno.makeTempDir();
   try {
-    await using target = await BlockTarget.start("sleep", times, sleepMs);
-    const perf = new Deno.Command("perf", {
-      args: ["sched", "record", "-o", `${folder}/sched.data`],
-      ...{ stdin: "null", stdout: "null", stderr: "null" },
-    }).spawn();
-    const offcputime = new Deno.Command("offcputime", {
-      args: ["-p", String(target.pid), "-m", String(sleepMs * 500)],
-      ...{ stdin: "null", stdout: "piped", stderr: "null" },
-    }).spawn();
-    await sleep(1500);
-    const session = await openOffCpu([target.pid], { minimumNs: sleepMs * 5e5 });
-    await target.work();
-    await session.detach();
-    const own = session.read().samples.filter(({ frames, wait }) =>
-      wait?.state === WaitState.SLEEPING && [...frames.user].some((at) => nameOf(at) === "wait_sleep")
-    );
-    await session.close();
-    perf.kill("SIGINT");
-    offcputime.kill("SIGINT");
-    const [{ stdout }] = await Promise.all([offcputime.output(), perf.status]);
-
+    let { own, waits, report } = await measure(folder);
+    // perf drops events on a busy machine.
+    for (let more = 2; more > 0 && waits.length < times; more--) {
+      ({ own, waits, report } = await measure(folder));
+    }
     const blockedMs = own.reduce((sum, { weight }) => sum + weight, 0) / 1e6;
     const runQueueMs = own.reduce((sum, { wait }) => sum + wait!.runQueueNs, 0) / 1e6;
-    const waits = await readTimehist(`${folder}/sched.data`, target.pid);
     assert.equal(own.reduce((sum, { events }) => sum + events, 0), times);
     assert.equal(waits.length, times);
     const offMs = waits.reduce((sum, wait) => sum + wait.offMs, 0);
@@ -59,7 +68,7 @@ Deno.test("off_cpu agrees with perf sched on time and run-queue delay, and with 
     const slackMs = 0.02 * times;
     assert.ok(Math.abs(runQueueMs - delayMs) < 0.02 * delayMs + slackMs, `${runQueueMs}, perf ${delayMs}`);
     // offcputime has one time for both, in microseconds below each stack.
-    const [, theirs] = /wait_sleep[^]*?\n {4}- +block \(\d+\)\n +(\d+)/.exec(decoder.decode(stdout)) ?? [];
+    const [, theirs] = /wait_sleep[^]*?\n {4}- +block \(\d+\)\n +(\d+)/.exec(report) ?? [];
     const theirMs = Number(theirs) / 1e3;
     assert.ok(Math.abs(blockedMs + runQueueMs - theirMs) < 0.01 * theirMs, `offcputime ${theirMs}`);
   } finally {
