@@ -86,6 +86,12 @@ static __always_inline __u64 find_cfa(const struct unwind_walk *walk,
     return walk->has_frame_pointer && read_user(walk, &slot, sizeof(slot), walk->bp + offset)
                ? slot + (__s64)rule->cfa_operand
                : 0;
+  case BASE_INDEXED_SLOT:
+    /* By r9, which is known in the innermost frame alone. */
+    offset += walk->sp + sizeof(__u64) * walk->registers[9];
+    return walk->registers_known && read_user(walk, &slot, sizeof(slot), offset)
+               ? slot + (__s64)rule->cfa_operand
+               : 0;
   default:
     if (rule->base < BASE_REGISTER)
       return 0;
