@@ -12,7 +12,9 @@ export function networkChunkFault(chunk: NetworkChunk): string | undefined {
     ...edges.flatMap(({ processId, peerProcessId, unixPath }) => [processId, peerProcessId, unixPath]),
     ...[...paths, ...samples].map(({ path }) => path),
     ...dns.map(({ name }) => name),
-    ...samples.flatMap(({ method, threadName, traceId }) => [method, threadName, traceId]),
+    ...samples.flatMap(({ method, threadName, traceId, spanId, traceSegmentId }) => [
+      ...[method, threadName, traceId, spanId, traceSegmentId],
+    ]),
     ...chunk.limits,
   ];
   if (texts.some((text) => text.length > limits.nameBytes)) return `text over ${limits.nameBytes} bytes`;
