@@ -86,7 +86,7 @@ export async function runRecord(options: RecordOptions): Promise<number> {
     throw cannotWrite(outputFile, error);
   }
   printNote(`wrote ${outputFile} (${options.format}): ${describeOutcome(outcome, unit)}`);
-  printNote(describeQuality(profile.quality));
+  printNote(`stacks: ${describeQuality(profile.quality)}`);
   const pidOf = new Map(processes.map(({ id, pid }) => [id, pid]));
   for (const note of listNameNotes(profile, pidOf)) printNote(`note: ${note}`);
   return 0;

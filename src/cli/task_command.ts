@@ -1,10 +1,10 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
-import { formatMetricValue, isMetricName, metrics } from "../model/metric.ts";
-import { describeSeries } from "../model/series.ts";
+import { isMetricName, metrics } from "../model/metric.ts";
 import { type ProfileKind, profileKinds } from "../model/policy.ts";
 import { taskStates } from "../model/task.ts";
 import type { BackendClient } from "./backend_client.ts";
 import { CommandError } from "./command_error.ts";
+import { describeCause } from "./describe_cause.ts";
 import { openBackendOf } from "./open_backend.ts";
 import { printJson, printLine, printNote, writeOut } from "./output.ts";
 import {
@@ -18,7 +18,6 @@ import {
 import { addBackendOptions, addOutputOption } from "./shared_options.ts";
 import { formatTable } from "./table.ts";
 import { type ExportOptions, exportTask } from "./task_export.ts";
-import type { TaskRecord } from "./task_record.ts";
 import type { StartOptions } from "./task_start.ts";
 
 interface ListOptions {
@@ -70,9 +69,8 @@ Examples:
       const backend = await openBackendOf(command);
       const { task } = await backend.tasks.getTask({ id: await findTaskId(backend, id) });
       if (task === undefined) throw new CommandError(`There is no task ${id}`, { exitCode: 1 });
-      const { toTaskRecord } = await import("./task_record.ts");
-      if (options.output === "json") printJson(toTaskRecord(task));
-      else writeOut(describeTask(toTaskRecord(task)));
+      const { showTask } = await import("./task_show.ts");
+      await showTask(backend, task, options.output);
     });
 
   addBackendOptions(task.command("export"))
@@ -193,52 +191,6 @@ async function findTaskId(backend: BackendClient, given: string): Promise<string
   if (ids.length === 1) return ids[0]!;
   const fault = ids.length === 0 ? "There is no task" : `${ids.length} tasks begin with`;
   throw new CommandError(`${fault} ${given}; see stakeout task list`, { exitCode: 1 });
-}
-
-function describeCause({ cause }: TaskRecord): string {
-  if (cause === null) return "by hand";
-  return `${cause.metric} >= ${
-    showValue(cause.metric, cause.threshold)
-  } in ${cause.reached} of ${cause.periodSeconds} s` +
-    describeSeries(cause);
-}
-
-function describeTask(task: TaskRecord): string {
-  const { cause, loss } = task;
-  const rows: string[][] = [
-    ["task", task.id],
-    ["policy", task.policy === "" ? "by hand" : `${task.policy} version ${task.policyVersion}`],
-    ["state", task.message === "" ? task.state : `${task.state}: ${task.message}`],
-    ["host", task.host],
-    ...task.processes.map(({ pid, service, exe }) => ["process", `${pid} ${service} ${exe}`]),
-    ["started", task.startedAt],
-    ["ended", task.endedAt ?? "-"],
-    ["profiles", `${task.kinds.join(", ")} for ${task.durationSeconds} s at ${task.frequencyHz} Hz`],
-    ["why", cause === null ? "asked for by hand" : `${describeCause(task)}, asked for ${cause.count}`],
-  ];
-  if (cause !== null) {
-    const slots = cause.slots.map((value) => value === null ? "-" : String(Number(value.toFixed(2))));
-    rows.push(["window", `${slots.join(" ")} (one a second, until ${cause.at})`]);
-    for (const [name, title] of countNames) {
-      const counts = cause.counts?.map((slot) => slot === null ? "-" : String(slot[name])) ?? [];
-      if (counts.some((count) => count !== "-" && count !== "0")) rows.push([title, counts.join(" ")]);
-    }
-    if (cause.note !== "") rows.push(["note", cause.note]);
-  }
-  if (loss !== null) {
-    const lost = loss.lostKernel + loss.lostAgent;
-    rows.push([
-      "samples",
-      `${loss.taken} taken = ${loss.stored} stored + ${lost} lost, ${loss.truncated} truncated`,
-    ]);
-  }
-  return formatTable([["FIELD", "VALUE"], ...rows]);
-}
-
-const countNames = [["requests", "requests"], ["errors", "errors"], ["pending", "in flight"]] as const;
-
-function showValue(metric: string, value: number): string {
-  return isMetricName(metric) ? formatMetricValue(metric, value) : String(value);
 }
 
 function parseMetric(value: string): string {

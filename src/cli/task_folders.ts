@@ -6,6 +6,7 @@ import type { Profile, ProfileChunk } from "../gen/stakeout/v1/profile_pb.ts";
 import { type ProfileKind, type Task, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { listNameNotes } from "./name_notes.ts";
 import { toNetworkRecord } from "../backend/export/network_record.ts";
+import { type QualityRecord, toQualityRecord } from "./describe_quality.ts";
 import { nameKind, toTaskRecord } from "./task_record.ts";
 import { encodeProfile, writeWhole } from "./write_profile.ts";
 
@@ -14,6 +15,14 @@ interface OpenTask {
   /** By kind. */
   readonly mergers: Map<ProfileKind, ProfileMerger>;
   network: NetworkMerger | undefined;
+}
+
+/** What task.json tells of the profiles beside it. */
+interface Written {
+  /** What is missing of names. */
+  readonly notes: readonly string[];
+  /** How far stacks can be trusted, by kind. */
+  readonly stacks: Readonly<Record<string, QualityRecord>>;
 }
 
 const keptBytes = 1024 ** 3;
@@ -47,17 +56,17 @@ export class TaskFolders {
     const open = this.#open.get(task.id) ??
       { folder: `${this.#folder}/${name}`, mergers: new Map(), network: undefined };
     this.#open.set(task.id, open);
-    let notes: string[] = [];
+    let written: Written = { notes: [], stacks: {} };
     await Deno.mkdir(open.folder, { recursive: true, mode: 0o700 });
     if (task.state !== TaskState.RUNNING) {
       this.#open.delete(task.id);
-      notes = await this.#writeProfiles(task, open);
+      written = await this.#writeProfiles(task, open);
     }
-    const text = JSON.stringify({ ...toFileRecord(task), notes }, null, 2) + "\n";
+    const text = JSON.stringify({ ...toFileRecord(task), ...written }, null, 2) + "\n";
     await writeWhole(`${open.folder}/task.json`, new TextEncoder().encode(text));
     if (task.state === TaskState.RUNNING) return;
     this.#logger.info("Task written", { folder: open.folder });
-    for (const note of notes) this.#logger.warn(note, { folder: open.folder });
+    for (const note of written.notes) this.#logger.warn(note, { folder: open.folder });
     await this.#prune(open.folder);
   }
 
@@ -94,23 +103,24 @@ export class TaskFolders {
     merger.add(chunk);
   }
 
-  /** Writes the files; returns what is missing of names. */
-  async #writeProfiles(task: Task, { folder, mergers, network }: OpenTask): Promise<string[]> {
+  async #writeProfiles(task: Task, { folder, mergers, network }: OpenTask): Promise<Written> {
     if (network !== undefined) {
       const text = JSON.stringify(toNetworkRecord(network.finish()), null, 2) + "\n";
       await writeWhole(`${folder}/network.json`, new TextEncoder().encode(text));
     }
     let name = "profile";
     const notes = new Set<string>();
+    const stacks: Record<string, QualityRecord> = {};
     for (const kind of task.kinds) {
       const profile = mergers.get(kind)?.finish();
       if (profile === undefined) continue;
       await this.#writeProfile(task, profile, `${folder}/${name === "" ? nameKind(kind) : name}`);
       const pids = new Map(task.processIds.map((id, at) => [id, task.pids[at] ?? 0]));
       for (const note of listNameNotes(profile, pids)) notes.add(note);
+      stacks[nameKind(kind)] = toQualityRecord(profile.quality);
       name = "";
     }
-    return [...notes];
+    return { notes: [...notes], stacks };
   }
 
   async #writeProfile(task: Task, profile: Profile, path: string): Promise<void> {

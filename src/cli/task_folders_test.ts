@@ -58,6 +58,8 @@ Deno.test("TaskFolders writes task.json when a task starts and its profile besid
     await folders.putTask(task("a", 86_400, TaskState.DONE));
     assert.deepEqual(await listFolder(path), ["profile.folded", "profile.pb.gz", "task.json"]);
     assert.equal((await Deno.readTextFile(`${path}/profile.folded`)).trim(), "main;hot 23");
+    const { stacks } = JSON.parse(await Deno.readTextFile(`${path}/task.json`));
+    assert.deepEqual(stacks.on_cpu.ends, { no_user_stack: 23 });
     const record = JSON.parse(await Deno.readTextFile(`${path}/task.json`));
     assert.deepEqual([record.pid, record.service, record.state], [4711, "shop", "done"]);
     assert.equal(record.notes.length, 1);

@@ -178,8 +178,9 @@ Deno.test("stakeout task lists, shows and exports what an agent reported", async
     assert.deepEqual(shown.cause.slots, [null, 91, 92.5]);
     assert.match(
       await run("show", "3f2a"),
-      /\nwindow +- 91 92\.5 \(one a second, until 2026-11-23T12:00:00Z\)\nsamples +23 taken = 23 stored \+ 0 lost/,
+      /\nwindow +- 91 92\.5 \(one a second, until 2026-11-23T12:00:00Z\)\nsamples +23 taken = 23 stored \+ 0 lost.*\nstacks +0 % whole, 100 % without a user stack\n/,
     );
+    assert.deepEqual(shown.stacks.on_cpu.ends, { no_user_stack: 23 });
     assert.equal(await run("export", "3f2a", "--format", "folded", "-o", "-"), "main;hash_block 23\n");
     await run("export", taskId, "-o", `${home}/p.pb.gz`);
     assert.deepEqual([...(await Deno.readFile(`${home}/p.pb.gz`)).subarray(0, 2)], [0x1f, 0x8b]);
