@@ -102,7 +102,7 @@ struct network_edge_value {
   __u8 protocol;
   __u8 role;
   __u8 family;
-  __u8 pad;
+  __u8 tls; /* 1 when a connection of it began with TLS: it may become that at any time */
   __u16 port;
   __u16 pad2;
   __u8 local[16];

@@ -204,6 +204,13 @@ static __always_inline __u32 edge_of_unix(struct sock *sk, __u32 number, __u8 *r
   return edge_or_merged(&key, path);
 }
 
+/* Tells an edge of a connection that began with TLS. */
+static __always_inline void mark_tls(const struct connection *connection,
+                                     struct network_edge_value *edge) {
+  if (edge && connection->readability == 1 + CONNECTION_TLS)
+    edge->tls = 1;
+}
+
 /* Has a process own a connection from now on: it is open on the process's edge, and on no other. */
 static __attribute__((noinline)) int take_over(struct connection *connection, struct sock *sk,
                                                __u32 number) {
@@ -226,6 +233,7 @@ static __attribute__((noinline)) int take_over(struct connection *connection, st
   edge = find_edge(connection->edge);
   if (!edge)
     return 0;
+  mark_tls(connection, edge);
   if (first)
     __sync_fetch_and_add(&edge->opened, 1);
   if (tcp && !connection->closed) {

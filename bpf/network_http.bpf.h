@@ -145,6 +145,7 @@ static __always_inline void on_message(struct connection *connection, struct mes
     /* OpenSSL reads the 5 bytes of a record's header by themselves. */
     if (message->head_bytes >= 5 && begins_tls(message->head)) {
       decide(connection, CONNECTION_TLS, LOSS_TLS);
+      mark_tls(connection, find_edge(connection->edge));
       return;
     }
   }

@@ -138,7 +138,7 @@ export const layouts = {
   },
   network_edge_value: {
     size: 304,
-    layout: "304 bytes: received_bytes@0:unsigned64 sent_bytes@8:unsigned64 connect_sum_ns@16:unsigned64 connect_max_ns@24:unsigned64 rtt_sum_us@32:unsigned64 rtt_max_us@40:unsigned64 rtt_least_inverse@48:unsigned64 slow_ns@56:unsigned64 received_messages@64:unsigned32 sent_messages@68:unsigned32 opened@72:unsigned32 open@76:unsigned32 closed@80:unsigned32[4] connects@96:unsigned32 connect_failures@100:unsigned32[3] resets_sent@112:unsigned32 resets_received@116:unsigned32 retransmits@120:unsigned32 rtt_samples@124:unsigned32 http@128:unsigned32 dns@132:unsigned32 paths@136:unsigned32 network_namespace@140:unsigned32 peer@144:unsigned32 number@148:unsigned32 protocol@152:unsigned8 role@153:unsigned8 family@154:unsigned8 pad@155:unsigned8 port@156:unsigned16 pad2@158:unsigned16 local@160:unsigned8[16] remote@176:unsigned8[16] unix_path@192:text8[112]",
+    layout: "304 bytes: received_bytes@0:unsigned64 sent_bytes@8:unsigned64 connect_sum_ns@16:unsigned64 connect_max_ns@24:unsigned64 rtt_sum_us@32:unsigned64 rtt_max_us@40:unsigned64 rtt_least_inverse@48:unsigned64 slow_ns@56:unsigned64 received_messages@64:unsigned32 sent_messages@68:unsigned32 opened@72:unsigned32 open@76:unsigned32 closed@80:unsigned32[4] connects@96:unsigned32 connect_failures@100:unsigned32[3] resets_sent@112:unsigned32 resets_received@116:unsigned32 retransmits@120:unsigned32 rtt_samples@124:unsigned32 http@128:unsigned32 dns@132:unsigned32 paths@136:unsigned32 network_namespace@140:unsigned32 peer@144:unsigned32 number@148:unsigned32 protocol@152:unsigned8 role@153:unsigned8 family@154:unsigned8 tls@155:unsigned8 port@156:unsigned16 pad2@158:unsigned16 local@160:unsigned8[16] remote@176:unsigned8[16] unix_path@192:text8[112]",
     offsets: {
       received_bytes: 0,
       sent_bytes: 8,
@@ -168,7 +168,7 @@ export const layouts = {
       protocol: 152,
       role: 153,
       family: 154,
-      pad: 155,
+      tls: 155,
       port: 156,
       pad2: 158,
       local: 160,
@@ -754,6 +754,7 @@ export interface NetworkEdgeValue {
   protocol: number;
   role: number;
   family: number;
+  tls: number;
   port: number;
   pad2: number;
   unixPath: string;
@@ -788,6 +789,7 @@ export function decodeNetworkEdgeValue(view: DataView, offset: number): NetworkE
     protocol: view.getUint8(offset + 152),
     role: view.getUint8(offset + 153),
     family: view.getUint8(offset + 154),
+    tls: view.getUint8(offset + 155),
     port: view.getUint16(offset + 156, true),
     pad2: view.getUint16(offset + 158, true),
     unixPath: decodeText(view, offset + 192, 112),

@@ -9,7 +9,7 @@ import {
 } from "../../gen/stakeout/v1/network_pb.ts";
 import { formatPeer } from "../../model/network_address.ts";
 import type { LiveProcess } from "../discovery.ts";
-import { type EdgeIdentity, readEdgeIdentity } from "./edge_identity.ts";
+import { type EdgeIdentity, readEdgeIdentity, readEdgeTls } from "./edge_identity.ts";
 import type { Listener } from "./network_session.ts";
 
 /** Every so many chunks all is said again, for whom one of them did not reach. */
@@ -119,6 +119,7 @@ export class EdgeBook {
     if (this.#chunks++ % repeatEvery === 0) {
       for (const known of [...this.#edges.values(), ...this.#processes.values()]) known.said = false;
     }
+    this.#learnTls();
     return { processes: take(this.#processes.values()), edges: take(this.#edges.values()) };
   }
 
@@ -130,6 +131,16 @@ export class EdgeBook {
     this.#numbers.set(key, edge);
     this.#edges.set(edge, { identity, message, said: false });
     return edge;
+  }
+
+  /** Any edge may become one of TLS, and is the same edge then. */
+  #learnTls(): void {
+    for (const [kernelEdge, edge] of this.#numberOfKernel) {
+      const known = this.#edges.get(edge)!;
+      if (known.message.tls || !readEdgeTls(this.#options.edges, kernelEdge)) continue;
+      known.message.tls = true;
+      known.said = false;
+    }
   }
 
   #setPeer(edge: number, peer: LiveProcess): void {

@@ -53,6 +53,11 @@ export function readEdgeIdentity(memory: ArrayBuffer, edge: number): EdgeIdentit
   };
 }
 
+/** Whether one of the edge's connections began with TLS, as far as is seen now; an edge that is one of TLS stays one. */
+export function readEdgeTls(memory: ArrayBuffer, edge: number): boolean {
+  return new DataView(memory, edge * size, size).getUint8(offsets.tls) !== 0;
+}
+
 /** An address that is all zeros is none. */
 function readAddress(view: DataView<ArrayBuffer>, offset: number, bytes: number): Uint8Array<ArrayBuffer> {
   const start = view.byteOffset + offset;

@@ -98,6 +98,7 @@ function toEdge(edge: NetworkEdge, tables: ProfileTables) {
     unixPath: edge.unixPath,
     networkNamespace: edge.networkNamespace,
     merged: edge.merged,
+    tls: edge.tls,
     ...toTraffic(total ?? create(NetworkTrafficSchema)),
     paths: paths.map((path) => toPath(path, tables)).filter(({ requests }) => requests > 0)
       .sort((one, other) => other.requests - one.requests),
