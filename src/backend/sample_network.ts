@@ -17,7 +17,7 @@ const loopback = new Uint8Array([127, 0, 0, 1]);
 export const sampleRequests = 20;
 
 /**
- * Five seconds of a proxy, as its agent tells them: it serves `curl` (edge 1), calls a bank on another host (edge 2), and asks
+ * Five seconds of a proxy, as its agent tells them: it serves `curl` (edge 1), calls a bank on another host by TLS (edge 2), and asks
  * DNS (edge 3). One in ten of its answers is a 502.
  */
 export function sampleNetworkChunk(
@@ -41,7 +41,7 @@ export function sampleNetworkChunk(
       },
       {
         ...{ edge: 2, processId: "p-0", protocol: NetworkProtocol.TCP, role: NetworkRole.CLIENT },
-        ...{ localAddress: shop, remoteAddress: bank, serverPort: 443 },
+        ...{ localAddress: shop, remoteAddress: bank, serverPort: 443, tls: true },
       },
       {
         ...{ edge: 3, processId: "p-0", protocol: NetworkProtocol.UDP, role: NetworkRole.CLIENT },

@@ -83,6 +83,7 @@ Deno.test("a network profile grows on screen without moving, and tells of lines,
   // A line by its card, then as a row of the table.
   await page.locator(".node").filter({ hasText: "bankd (77)" }).click();
   const chosen = page.getByRole("region", { name: "Chosen connection" });
+  await chosen.getByText("TCP :443 with TLS", { exact: true }).waitFor();
   await chosen.getByText(/Seen from the other end, bankd \(77\) on host-of-agent-1/).waitFor();
   assert.equal(
     await chosen.getByRole("link", { name: "Its own task" }).getAttribute("href"),
@@ -94,6 +95,7 @@ Deno.test("a network profile grows on screen without moving, and tells of lines,
   await page.getByRole("button", { name: "Throughput" }).click();
   const rows = page.locator(".link-table tbody tr");
   assert.match(await rows.last().innerText(), /10\.0\.0\.53:53/);
+  assert.match(await rows.filter({ hasText: "bankd (77)" }).textContent() ?? "", /, TCP :443 with TLS/);
   await page.getByRole("button", { name: "curl (1009)" }).focus();
   await page.keyboard.press("Enter");
   await chosen.getByRole("region", { name: "Latency" }).waitFor();

@@ -11,7 +11,7 @@ const always = [
 ];
 
 const withoutMessages =
-  "This kernel has no events of messages (Linux 6.3 has): HTTP, DNS, UDP and Unix sockets are not told, bytes are TCP's " +
+  "This kernel has no events of messages (Linux 6.3 has): HTTP, DNS, TLS, UDP and Unix sockets are not told, bytes are TCP's " +
   "own counts, and what workers accept is counted for the process that listens.";
 
 /** What a network profile cannot tell, a sentence each. */

@@ -41,7 +41,7 @@ function chunks() {
       limits: ["one"],
     }),
     chunk(1, {
-      edges: [{ edge: 1, processId: "a", peerProcessId: "b" }],
+      edges: [{ edge: 1, processId: "a", peerProcessId: "b", tls: true }],
       traffic: [row(2, 5)],
       pathTraffic: [{ pathNumber: 1, second: 2, http: { requests: 5n } }],
       dns: [{ edge: 1, name: "a", type: 1, dns: { requests: 2n } }],
@@ -65,7 +65,7 @@ Deno.test("NetworkMerger adds up counts, keeps extremes and the last gauge, and 
   assert.deepEqual(total?.http?.bucketNumbers, [3, 4, 6, 8]);
   assert.deepEqual(total?.http?.bucketCounts, [3n, 9n, 4n, 19n]);
   assert.deepEqual(profile.traffic.map(({ second }) => second), [0, 4, 7]);
-  assert.equal(profile.edges[0]?.peerProcessId, "b");
+  assert.deepEqual([profile.edges[0]?.peerProcessId, profile.edges[0]?.tls], ["b", true]);
   assert.deepEqual([profile.pathTotals[0]?.http?.requests, profile.dns[0]?.dns?.requests], [15n, 3n]);
   assert.deepEqual([profile.dns[0]?.timeouts, profile.seconds, profile.limits], [1, 10, ["one"]]);
   assert.deepEqual([profile.loss?.merged, profile.loss?.unreadable, profile.missingChunks], [3n, 4n, 0]);

@@ -163,8 +163,8 @@ Deno.test("a network profile is asked for by its own method, and exported as JSO
   assert.match(response.headers.get("content-disposition") ?? "", /\.network\.json"$/);
   const { edges } = await response.json();
   assert.deepEqual(
-    edges.map(({ peer, name }: { peer: string; name: string }) => [name, peer]),
-    [["proxy", "127.0.0.1"], ["proxy", "10.0.0.7:443"], ["proxy", "10.0.0.53:53"]],
+    edges.map(({ peer, name, tls }: { peer: string; name: string; tls: boolean }) => [name, peer, tls]),
+    [["proxy", "127.0.0.1", false], ["proxy", "10.0.0.7:443", true], ["proxy", "10.0.0.53:53", false]],
   );
   assert.equal(edges[0].paths[0].requests, 5 * sampleRequests);
   const wrong = await test.get(`${path}?kind=network&format=pprof`, { authorization });

@@ -6,7 +6,13 @@ import { Name } from "../components/name.tsx";
 import { formatBytes, formatCount } from "../format.ts";
 import { errorWords, formatRate } from "../processes/http_words.ts";
 import { formatTime, summarizeTraffic } from "./measures.ts";
-import { type GraphLink, type GraphNode, linkEnds, type NetworkGraph } from "./network_graph.ts";
+import {
+  channelWords,
+  type GraphLink,
+  type GraphNode,
+  linkEnds,
+  type NetworkGraph,
+} from "./network_graph.ts";
 import { listCharts, toColumns } from "./traffic_columns.ts";
 import { TrafficChart } from "./traffic_chart.tsx";
 import {
@@ -54,7 +60,7 @@ export function LinkPanel({ graph, links, detail, fromSecond, onClose }: {
           <Ends links={links} nodes={graph.nodes} />
         </h3>
         <span class="muted">
-          {[...new Set(links.map(({ channel }) => channel))].filter(Boolean).join(", ")}
+          {[...new Set(links.map(channelWords))].filter(Boolean).join(", ")}
         </span>
         <button type="button" class="button small plain" onClick={onClose}>
           <Icon name="close" />Close

@@ -3,7 +3,7 @@ import { Name } from "../components/name.tsx";
 import { SortHeader } from "../components/sort_header.tsx";
 import { formatCount } from "../format.ts";
 import { type Measure, measureTraffic } from "./measures.ts";
-import type { GraphLink, NetworkGraph } from "./network_graph.ts";
+import { channelWords, type GraphLink, type NetworkGraph } from "./network_graph.ts";
 
 const firstRows = 50;
 
@@ -104,7 +104,7 @@ function LinkRow({ link, graph, chosen, onSelect }: {
           <Name text={peer?.title ?? ""} />
         </button>
         <span class="sub">
-          <Name text={[where, link.channel].filter(Boolean).join(", ")} />
+          <Name text={[where, channelWords(link)].filter(Boolean).join(", ")} />
         </span>
         <span class="sub only-narrow">
           <Name text={`${own?.title ?? ""} ${verb} it`} />

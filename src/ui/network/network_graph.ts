@@ -42,6 +42,8 @@ export interface GraphLink {
   readonly isDirected: boolean;
   /** `tcp :8080`, `udp :53`, `unix`. */
   readonly channel: string;
+  /** At least one of its connections began with TLS. */
+  tls: boolean;
   readonly edges: number[];
   readonly sum: TrafficSum;
   readonly far: NetworkFarEnd[];
@@ -81,9 +83,10 @@ export function buildGraph(profile: NetworkProfile): NetworkGraph {
     const link: GraphLink = links.get(key) ?? {
       ...{ key, process: process.key, peer: peer.key, side, channel: channelOf(edge) },
       isDirected: edge.role !== NetworkRole.UNSPECIFIED,
-      ...{ edges: [], sum: noTraffic(), far: [] },
+      ...{ tls: false, edges: [], sum: noTraffic(), far: [] },
     };
     links.set(key, link);
+    link.tls ||= edge.tls;
     link.edges.push(edge.edge);
     const end = far.get(edge.edge);
     if (end !== undefined && !link.far.includes(end)) link.far.push(end);
@@ -98,6 +101,11 @@ export function buildGraph(profile: NetworkProfile): NetworkGraph {
 /** Bytes, and requests as if they were bytes. */
 export function weigh({ receivedBytes, sentBytes, http, dns, connects }: TrafficSum): number {
   return receivedBytes + sentBytes + (http.requests + dns.requests + connects) * requestBytes;
+}
+
+/** What a line is, for people: `TCP :443 with TLS`. */
+export function channelWords({ channel, tls }: Pick<GraphLink, "channel" | "tls">): string {
+  return [channel, tls ? "with TLS" : ""].filter(Boolean).join(" ");
 }
 
 /** The line's ends in the order of who called: `nginx (812)`, `→`, `10.0.0.7:5432`. */

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { NetworkProfileSchema, NetworkProtocol, NetworkRole } from "../../gen/stakeout/v1/network_pb.ts";
 import { foldGraph } from "./fold_graph.ts";
 import { layoutGraph } from "./layout_graph.ts";
-import { buildGraph, linkEnds } from "./network_graph.ts";
+import { buildGraph, channelWords, linkEnds } from "./network_graph.ts";
 
 const loopback = new Uint8Array([127, 0, 0, 1]);
 const remote = new Uint8Array([10, 0, 0, 7]);
@@ -20,7 +20,7 @@ function proxy(rest: Init = {}) {
     { edge: 2, processId: "w2", role: SERVER, serverPort: 80, peerProcessId: "curl", ...tcp },
     { edge: 3, processId: "w1", role: CLIENT, serverPort: 9000, peerProcessId: "app", ...tcp },
     { edge: 4, processId: "app", role: SERVER, serverPort: 9000, peerProcessId: "w1", ...tcp },
-    { edge: 5, processId: "w1", role: CLIENT, serverPort: 5432, ...tcp, remoteAddress: remote },
+    { edge: 5, processId: "w1", role: CLIENT, serverPort: 5432, ...tcp, remoteAddress: remote, tls: true },
     { edge: 6, processId: "w2", role: UNSPECIFIED, protocol: NetworkProtocol.UNIX },
   ];
   return create(NetworkProfileSchema, {
@@ -56,6 +56,10 @@ Deno.test("buildGraph() has callers, processes and what they call, each peer onc
     "w1 (1) → app (3)",
     "w1 (1) → 10.0.0.7:5432",
     "w2 (2) ↔ connected socket",
+  ]);
+  assert.deepEqual(links.map(channelWords), [
+    ...["TCP :80", "TCP :80", "TCP :9000"],
+    ...["TCP :5432 with TLS", "Unix socket"],
   ]);
 });
 

@@ -7,6 +7,7 @@ import { foldGraph, sides } from "./fold_graph.ts";
 import { hasLabels, layoutGraph, type PlacedLine, type PlacedRow } from "./layout_graph.ts";
 import { type Measure, measureTraffic, summarizeTraffic } from "./measures.ts";
 import {
+  channelWords,
   type GraphLink,
   type GraphNode,
   linkEnds,
@@ -184,7 +185,7 @@ function describeLine(line: PlacedLine, { nodes, seconds }: NetworkGraph): strin
   const ends = line.links.length === 1
     ? `${from?.title} ${arrow} ${to?.title}`
     : `${formatCount(line.links.length)} connections, such as ${from?.title} ${arrow} ${to?.title}`;
-  const channels = new Set(line.links.map(({ channel }) => channel));
+  const channels = new Set(line.links.map(channelWords));
   return `${ends}, ${[...channels].slice(0, 4).join(", ")}\n${summarizeTraffic(line.sum, seconds)}`;
 }
 
