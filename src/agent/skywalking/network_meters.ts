@@ -12,16 +12,8 @@ import {
   NetworkRole,
   type NetworkTraffic,
 } from "../../gen/stakeout/v1/network_pb.ts";
-import { formatAddress, formatPeer } from "../../model/network_address.ts";
 import type { Entity } from "./entity.ts";
-
-/** Who the ends of an edge are to an OAP. */
-export interface NetworkOwners {
-  /** Undefined for a process that has gone, or is not reported. */
-  entityOf(processId: string): Entity | undefined;
-  /** The OAP's id of a process. */
-  idOf(entity: Entity): string;
-}
+import { findPeer, type NetworkOwners } from "./network_peer.ts";
 
 type Label = { name: string; value: string };
 
@@ -102,17 +94,12 @@ export class NetworkMeters {
   }
 }
 
-/** A process of the same instance by its id, any other on this host as local, all else by its address. */
 function peerLabel(edge: NetworkEdge, entity: Entity, other: string, owners: NetworkOwners): Label {
-  const { peerProcessId, remoteAddress, merged } = edge;
-  const peer = peerProcessId === "" ? undefined : owners.entityOf(peerProcessId);
-  if (peer !== undefined && peer.service === entity.service && peer.instance === entity.instance) {
-    return { name: `${other}_process_id`, value: owners.idOf(peer) };
-  }
-  const address = formatAddress(remoteAddress);
-  const isLocal = peerProcessId !== "" || address === "" || /^(127\.|::1$)/.test(address);
-  if (isLocal && !merged) return { name: `${other}_local`, value: "true" };
-  return { name: `${other}_address`, value: formatPeer({ ...edge, isServer: other === "client" }) };
+  const peer = findPeer(edge, entity, other === "client", owners);
+  if (peer === "local") return { name: `${other}_local`, value: "true" };
+  return "processId" in peer
+    ? { name: `${other}_process_id`, value: peer.processId }
+    : { name: `${other}_address`, value: peer.address };
 }
 
 function noTraffic(): Sums {
