@@ -18,8 +18,8 @@ function metersOf(meters: NetworkMeters, chunk: MessageInitShape<typeof NetworkC
   return made.flatMap(({ meterData }) => meterData).map(({ service, timestamp, metric: { value } }) => {
     assert.equal(timestamp, 6000n);
     const labels = (value?.labels ?? []).filter(({ name }) => name !== "side" && name !== "is_ssl");
-    const middle = /^rover_net_p_(.*)_counter$/.exec(value?.name ?? "")?.[1];
-    const amount = value !== undefined && "value" in value ? value.value : undefined;
+    const middle = /^rover_net_p_(.*?)(?:_counter)?$/.exec(value?.name ?? "")?.[1];
+    const amount = value !== undefined && "value" in value ? value.value : "(histogram)";
     return [service, middle, amount, ...labels.map(({ name, value }) => `${name}=${value}`)].join(" ");
   });
 }
@@ -49,7 +49,73 @@ Deno.test("add() sums a chunk by edge, means of what worked, and leaves out what
   ]);
   // The edge was told in an earlier chunk; from now on it is one of HTTP.
   const next = metersOf(meters, { traffic: [{ edge: 1, receivedBytes: 7n, http: { requests: 1n } }] });
-  assert.deepEqual(next, [`shop client_read_bytes 7 ${labels.replace("tcp", "http")}`]);
+  const http = labels.replace("tcp", "http");
+  assert.deepEqual(next, [
+    `shop client_read_bytes 7 ${http}`,
+    `shop http1_request 1 ${http}`,
+    `shop http1_response_status 1 ${http} code=1xx-3xx`,
+    `shop http1_client_duration_avg 0 ${http}`,
+    `shop http1_client_duration_histogram (histogram) ${http}`,
+    `shop http1_response_package_size_avg 7 ${http}`,
+  ]);
+  const quiet = metersOf(meters, { traffic: [{ edge: 1, receivedBytes: 7n, http: { requests: 0n } }] });
+  assert.deepEqual(quiet, [`shop client_read_bytes 7 ${http}`]);
+});
+
+const shop = { processId: "shop-1", protocol: NetworkProtocol.TCP, role: NetworkRole.CLIENT };
+
+Deno.test("add() tells TLS once an edge is one of it, and no sizes of what is encrypted or merged", () => {
+  const meters = new NetworkMeters();
+  const chunk = (edge: object) =>
+    create(NetworkChunkSchema, {
+      edges: [{ ...shop, edge: 1, ...edge }],
+      traffic: [{ edge: 1, sentBytes: 1n, receivedBytes: 1n, http: { requests: 1n } }],
+    });
+  const sizes = (edge: object) => {
+    const meterData = meters.add(chunk(edge), owners).flatMap((one) => one.meterData);
+    const ssl = new Set(meterData.map(({ metric }) => metric.value?.labels.at(4)?.value));
+    return [...ssl, meterData.filter(({ metric }) => metric.value?.name.includes("size")).length];
+  };
+  assert.deepEqual(sizes({}), ["false", 2]);
+  assert.deepEqual(sizes({ tls: true }), ["true", 0]);
+  assert.deepEqual(sizes({ merged: true }), ["false", 0]);
+});
+
+Deno.test("add() joins edges that are one to an OAP, and keeps those apart whose means it would add up", () => {
+  const meters = new NetworkMeters();
+  const remotes = Array.from({ length: 3 }, (_, index) => Uint8Array.of(10, 0, 0, index));
+  const edges = [
+    { ...shop, edge: 1, peerProcessId: "shop-2", serverPort: 80 },
+    { ...shop, edge: 2, peerProcessId: "shop-2", serverPort: 81 },
+    ...remotes.map((remoteAddress, index) => ({ ...shop, edge: 3 + index, remoteAddress, serverPort: 80 })),
+    { ...shop, edge: 6, protocol: NetworkProtocol.UDP, remoteAddress: remotes[0]!, serverPort: 80 },
+    { ...shop, edge: 7, remoteAddress: remotes[0]!, serverPort: 443, tls: true },
+  ];
+  const traffic = edges.map(({ edge }) => ({ edge, rttSamples: edge, rttSumUs: BigInt(edge * edge * 10) }));
+  const made = meters.add(create(NetworkChunkSchema, { edges, traffic }), owners);
+  const means = made.map(({ meterData }) =>
+    meterData.filter(({ metric }) => metric.value?.name.endsWith("exe_time_counter")).map(({ metric }) => {
+      assert.ok(metric.case === "singleValue");
+      return `${metric.value.labels[1]?.value} ${metric.value.labels[3]?.value} ${metric.value.value}`;
+    })
+  );
+  // Of the two ports of one process the mean of all samples: (10 + 40) / 3.
+  assert.deepEqual(means, [
+    [`id of shop-2 tcp ${50 / 3}`, "10.0.0.0:80 tcp 30", "10.0.0.0:443 tcp 70"],
+    ["10.0.0.1:80 tcp 40"],
+    ["10.0.0.2:80 tcp 50"],
+    ["10.0.0.0:80 udp 60"],
+  ]);
+});
+
+Deno.test("add() makes collections of some relations each", () => {
+  const edges = Array.from(
+    { length: 100 },
+    (_, index) => ({ ...shop, edge: index + 1, processId: `shop-${index}` }),
+  );
+  const traffic = edges.map(({ edge }) => ({ edge, sentBytes: 1n, http: { requests: 1n } }));
+  const made = new NetworkMeters().add(create(NetworkChunkSchema, { edges, traffic }), owners);
+  assert.deepEqual(made.map(({ meterData }) => meterData.length / 6), [16, 16, 16, 16, 16, 16, 4]);
 });
 
 Deno.test("add() names a peer by its id within the instance, as local on the host, by its address elsewhere", () => {
