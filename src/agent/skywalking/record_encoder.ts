@@ -143,8 +143,10 @@ export class RecordEncoder {
     const { owners, oapIdOf } = this.#parts;
     const made = run.network.add(chunk, { entityOf: (id) => owners.entityOf(id), idOf: oapIdOf });
     const collections = made.map((collection) => toBinary(MeterDataCollectionSchema, collection));
-    if (collections.length === 0) return tasks;
-    return [...tasks, toRecord("profile", { case: "meters", value: { collections } })];
+    const meters = collections.map((one) =>
+      toRecord("profile", { case: "meters", value: { collections: [one] } })
+    );
+    return [...tasks, ...meters];
   }
 
   #encodeTasks({ task, processes }: Run, kind: ProfileKind): QueuedRecord[] {
