@@ -11,8 +11,10 @@ export async function startOapAgent(
   folder: TestFolder,
   url: string,
   service: string,
+  durationSeconds = 8,
 ): Promise<RunningStakeout> {
-  const config = `skywalking: { services: ["${service}*"], duration_seconds: 8, silence_seconds: 3600 }\n`;
+  const settings = `duration_seconds: ${durationSeconds}, silence_seconds: 3600`;
+  const config = `skywalking: { services: ["${service}*"], ${settings} }\n`;
   await Deno.writeTextFile(`${folder.path}/stakeout.yaml`, config);
   const place = ["--state", `${folder.path}/state`, "--config", `${folder.path}/stakeout.yaml`];
   const agent = startStakeout(["agent", "--backend", url, ...place], { env: { STAKEOUT_TOKEN: "secret" } });

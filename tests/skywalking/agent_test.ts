@@ -50,9 +50,9 @@ testAsRoot(
     });
     await expectWhole(store, agent, { task: task!.taskId, pid: target.pid });
     const meters = store.meters.filter(({ singleValue }) =>
-      singleValue.name === "rover_con_p_process_thread_count"
+      singleValue?.name === "rover_con_p_process_thread_count"
     );
-    assert.ok(meters.length > 1 && meters.every(({ singleValue }) => singleValue.value === 2));
+    assert.ok(meters.length > 1 && meters.every(({ singleValue }) => singleValue?.value === 2));
     assert.equal(new Set(meters.map(({ timestamp }) => timestamp)).size, meters.length);
     agent.kill("SIGINT");
     assert.equal(await agent.ended(20), 0);

@@ -52,12 +52,13 @@ testAsRoot(
     assert.ok(names.includes(task.processName), task.processName);
 
     await waitFor(
-      () => store.meters.some(({ singleValue }) => singleValue.name.includes("response_time")) || undefined,
+      () => store.meters.some(({ singleValue }) => singleValue?.name.includes("response_time")) || undefined,
       15,
     );
     const values = new Map<string, Set<number>>();
-    for (const { singleValue: { name, labels, value } } of store.meters) {
-      if (!name.startsWith("rover_con_p_")) continue;
+    for (const { singleValue } of store.meters) {
+      if (!singleValue?.name.startsWith("rover_con_p_")) continue;
+      const { name, labels, value } = singleValue;
       const key = `${name} ${labels.find((label) => label.name === "uri")?.value}`;
       values.set(key, (values.get(key) ?? new Set()).add(value));
     }

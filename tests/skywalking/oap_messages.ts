@@ -81,8 +81,18 @@ export interface ProfilingDatum {
   readonly offCPU?: { stacks: readonly StackMetadata[]; switchCount: number; duration: number };
 }
 
+export interface MeterLabel {
+  readonly name: string;
+  readonly value: string;
+}
+
 export interface Meter {
-  readonly singleValue: { name: string; labels: readonly { name: string; value: string }[]; value: number };
+  readonly singleValue?: { name: string; labels: readonly MeterLabel[]; value: number };
+  readonly histogram?: {
+    name: string;
+    labels: readonly MeterLabel[];
+    values: readonly { bucket: number; count: number }[];
+  };
   readonly service: string;
   readonly serviceInstance: string;
   readonly timestamp: number;
