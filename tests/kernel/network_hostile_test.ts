@@ -64,8 +64,8 @@ Deno.test("network hands over no header, no body, no query and no password, only
     assert.ok(traced.length >= 6, `${traced.length} of ${profile.samples.length} with a trace id`);
     assert.ok(
       traced.every((sample) =>
-        sample.traceHeader === TraceHeader.TRACEPARENT && sample.reason === SampleReason.FAILED &&
-        sample.status === 500
+        sample.traceHeader === TraceHeader.TRACEPARENT && sample.spanId === "b7ad6b7169203331" &&
+        sample.reason === SampleReason.FAILED && sample.status === 500
       ),
     );
     const posts = profile.samples.filter(({ method }) => method === "POST");

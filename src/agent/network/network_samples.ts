@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { findTraceId, type TraceHeader } from "../../../lib/http1/trace_id.ts";
+import { findTraceId, type TraceHeader, type TraceId } from "../../../lib/http1/trace_id.ts";
 import {
   type NetworkSample,
   NetworkSampleSchema,
@@ -33,7 +33,7 @@ interface Waiting {
 
 /**
  * Makes samples of requests out of what the kernel says at the first and at the last byte of their responses. Of a request's
- * head, which may hold secrets, its trace id is read here and nothing else; the head itself is not kept.
+ * head, which may hold secrets, its trace id and span are read here and nothing else; the head itself is not kept.
  */
 export class NetworkSamples {
   readonly #waiting = new Map<bigint, Waiting>();
@@ -73,7 +73,7 @@ export class NetworkSamples {
       waitNs: BigInt(Math.max(0, event.waitNs)),
       tid: event.tid,
       threadName: event.thread,
-      ...(trace === undefined ? {} : { traceId: trace.id, traceHeader: headers[trace.header] }),
+      ...(trace === undefined ? {} : toFields(trace)),
     });
     const sinceBootNs = event.startedBootNs + event.requestNs + event.waitNs;
     this.#waiting.set(event.sample, { sample, kernelEdge: event.edge, sinceBootNs });
@@ -111,4 +111,8 @@ export class NetworkSamples {
       return [];
     });
   }
+}
+
+function toFields({ header, id: traceId, spanId, segmentId = "" }: TraceId) {
+  return { traceId, traceHeader: headers[header], spanId, traceSegmentId: segmentId };
 }
