@@ -5,6 +5,8 @@ import { commandsNamed } from "../../src/agent/skywalking/command.ts";
 import { EntityBook } from "../../src/agent/skywalking/entity.ts";
 import { MeterEncoder } from "../../src/agent/skywalking/meters.ts";
 import { toEntityMetadata, toProcessProperties } from "../../src/agent/skywalking/process_properties.ts";
+import { toSampleLog, toSpanEvents } from "../../src/agent/skywalking/sample_messages.ts";
+import type { SampledRequest } from "../../src/agent/skywalking/sampled_requests.ts";
 import { StackData } from "../../src/agent/skywalking/stack_data.ts";
 import { toTaskReport } from "../../src/agent/skywalking/task_report.ts";
 import { CommandsSchema } from "../../src/gen/skywalking/v3/common_pb.ts";
@@ -22,7 +24,10 @@ import {
   EBPFProfilingTaskMetadataSchema,
   EBPFProfilingTaskQuerySchema,
 } from "../../src/gen/skywalking/v3/ebpf_profiling_pb.ts";
+import { LogDataSchema } from "../../src/gen/skywalking/v3/logging_pb.ts";
+import { SpanAttachedEventSchema } from "../../src/gen/skywalking/v3/span_attached_event_pb.ts";
 import { MetricColumnsSchema } from "../../src/gen/stakeout/v1/agent_service_pb.ts";
+import { NetworkSampleSchema, TraceHeader } from "../../src/gen/stakeout/v1/network_pb.ts";
 import { type Cause, CauseSchema, ProfileKind, SlotState } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { silentLogger } from "../../lib/log.ts";
 import { bytes, double, message, number, text } from "./hand_bytes.ts";
@@ -252,5 +257,121 @@ Deno.test("meters are the bytes of the protocol", () => {
         ...end(1_700_000_000_000n),
       ),
     ),
+  );
+});
+
+/** A request of 1.5 KiB that took 7.8 ms: 0.3 to be read, 7 of work, 0.5 to be answered. */
+function sampleRequest(more: Partial<SampledRequest> = {}, sample: object = {}): SampledRequest {
+  return {
+    sample: create(NetworkSampleSchema, {
+      ...{ edge: 1, startedUnixUs: 1_700_000_000_999_900n, method: "POST", path: "/pay/é", status: 503 },
+      ...{ requestBytes: 1536n, responseBytes: 120n },
+      ...{ requestNs: 300_000n, waitNs: 7_000_000n, responseNs: 500_001n },
+      ...{ traceId: "1.2.3", traceHeader: TraceHeader.SW8, spanId: "3", traceSegmentId: "4.5.6" },
+      ...sample,
+    } as never),
+    rule: { minimumMs: 0, when4xx: true, when5xx: true, tellsRequest: true, tellsResponse: true },
+    ...{
+      reason: "status_5xx",
+      latencyMs: 7,
+      entity: book.nameOf(shop)!,
+      processId: "p",
+      isServer: true,
+      tls: false,
+    },
+    peer: { address: "10.0.0.7" },
+    ...more,
+  };
+}
+
+Deno.test("sampled requests are the bytes of the protocol as logs, whichever end and trace they are of", () => {
+  const logBytes = (json: string, traceId: string) =>
+    bytes(
+      number(1, 1_700_000_000_999n),
+      text(2, "shop"),
+      text(3, "host-1"),
+      message(5, text(1, "json"), message(3, text(1, json))),
+      message(6, text(1, traceId)),
+      message(7, pair(1, "LOG_KIND", "NET_PROFILING_SAMPLED_TRACE")),
+      text(8, "GENERAL"),
+    );
+  const log = (request: SampledRequest) => toBinary(LogDataSchema, toSampleLog(request));
+  const own = '{"process_id":"p","local":false,"address":""}';
+  assert.deepEqual(
+    log(sampleRequest()),
+    logBytes(
+      '{"uri":"/pay/é","reason":"status_5xx","latency":7,"trace_provider":"skywalking",' +
+        '"client_process":{"process_id":"","local":false,"address":"10.0.0.7"},' +
+        `"server_process":${own},"detect_point":"server","component":"http","ssl":false,"status":503}`,
+      "1.2.3",
+    ),
+  );
+  for (const traceHeader of [TraceHeader.B3, TraceHeader.TRACEPARENT]) {
+    const more = { isServer: false, peer: "local", tls: true, reason: "slow", latencyMs: 0 } as const;
+    assert.deepEqual(
+      log(sampleRequest(more, { traceHeader, traceId: "0af7", path: "/", status: 200 })),
+      logBytes(
+        '{"uri":"/","reason":"slow","latency":0,"trace_provider":"zipkin",' +
+          `"client_process":${own},"server_process":{"process_id":"","local":true,"address":""},` +
+          '"detect_point":"client","component":"http","ssl":true,"status":200}',
+        "0af7",
+      ),
+    );
+  }
+  const neighbour = new TextDecoder().decode(log(sampleRequest({ peer: { processId: "q" } })));
+  assert.ok(neighbour.includes('"client_process":{"process_id":"q","local":false,"address":""}'));
+});
+
+Deno.test("requests and responses are the bytes of the protocol as events of their span, as the rule asks", () => {
+  const events = (request: SampledRequest) =>
+    toSpanEvents(request).map((event) => toBinary(SpanAttachedEventSchema, event));
+  const instant = (field: number, seconds: number, nanos: number) =>
+    message(field, number(1, seconds), ...nanos === 0 ? [] : [number(2, nanos)]);
+  const tags = (size: string, content: string, direction: string, type: string, role: string) => [
+    ...[pair(4, "data_size", size), pair(4, "data_content", content), pair(4, "data_direction", direction)],
+    ...[pair(4, "data_type", type), pair(4, "connection_role", role), pair(4, "service_name", "shop")],
+    ...[pair(4, "service_instance_name", "host-1"), pair(4, "process_name", "shop")],
+  ];
+  // SKYWALKING is 0, which has no bytes.
+  const skywalking = message(6, text(2, "1.2.3"), text(3, "4.5.6"), text(4, "3"));
+  const zipkin = message(6, number(1, 1), text(2, "0af7"), text(4, "b7ad"));
+  const b3 = { traceHeader: TraceHeader.B3, traceId: "0af7", spanId: "b7ad", traceSegmentId: "" };
+  const [request, response, ...more] = events(sampleRequest());
+  assert.deepEqual(more, []);
+  assert.deepEqual(
+    request,
+    bytes(
+      instant(1, 1_700_000_000, 999_900_000),
+      text(2, "HTTP Request Sampling"),
+      instant(3, 1_700_000_001, 200_000),
+      ...tags("1.5KiB", "POST /pay/é", "Ingress", "request", "server"),
+      skywalking,
+    ),
+  );
+  assert.deepEqual(
+    response,
+    bytes(
+      instant(1, 1_700_000_001, 7_200_000),
+      text(2, "HTTP Response Sampling"),
+      instant(3, 1_700_000_001, 7_700_001),
+      ...tags("120B", "HTTP/1.1 503", "Egress", "response", "server"),
+      skywalking,
+    ),
+  );
+  const rule = sampleRequest().rule;
+  const client = { isServer: false, rule: { ...rule, tellsRequest: false } };
+  assert.deepEqual(events(sampleRequest(client, { ...b3, responseBytes: 5n << 30n })), [
+    bytes(
+      instant(1, 1_700_000_001, 7_200_000),
+      text(2, "HTTP Response Sampling"),
+      instant(3, 1_700_000_001, 7_700_001),
+      ...tags("5GiB", "HTTP/1.1 503", "Ingress", "response", "client"),
+      zipkin,
+    ),
+  ]);
+  assert.deepEqual(events(sampleRequest({}, { ...b3, spanId: "" })), []);
+  assert.deepEqual(
+    events(sampleRequest({ rule: { ...rule, tellsRequest: false, tellsResponse: false } })),
+    [],
   );
 });

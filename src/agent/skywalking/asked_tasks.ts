@@ -4,6 +4,7 @@ import type { Logger } from "../../../lib/log.ts";
 import { EBPFProfilingService } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
 import type { ProfileKind } from "../../model/policy.ts";
 import type { Process } from "../../model/process.ts";
+import type { CommandAnswer } from "../policy_sync.ts";
 import { commandsNamed } from "./command.ts";
 import type { OapHealth } from "./oap_health.ts";
 import { type AskedTask, readAskedTask } from "./task_command.ts";
@@ -14,7 +15,7 @@ const deadlineMs = 10_000;
 /** As many as one profile takes in. */
 const processesAtOnce = 2;
 const mostWaiting = 100;
-const mostSeen = 10_000;
+const mostKnown = 2_000;
 const tryAgainMs = 5_000;
 
 export interface AskedTasksOptions {
@@ -36,7 +37,9 @@ export interface AskedTasksOptions {
     asked: AskedTask,
     processes: readonly { process: Process; oapId: string }[],
     durationSeconds: number,
-  ) => Promise<string | undefined>;
+  ) => Promise<CommandAnswer>;
+  /** Takes the sampling rules of a task of ours that runs, and lets it run so much longer; false when it has ended. */
+  readonly change: (taskId: string, asked: AskedTask, longerSeconds: number) => boolean;
 }
 
 /** Processes of one task that wait for its time or for room. */
@@ -46,16 +49,29 @@ interface Waiting {
   readonly tryAtUnixMs: number;
 }
 
+/** A task of an OAP whose end is to come. */
+interface Known {
+  /** As it was told last. */
+  asked: AskedTask;
+  readonly oapIds: Set<string>;
+  /** Tasks of ours that were started for it, and the processes that each was for. */
+  started: readonly { readonly taskId: string; readonly oapIds: readonly string[] }[];
+}
+
 /**
  * Asks an OAP every 10 s for the profiles that its users want, and starts each at its time. Where as many run as may,
  * it waits for one to end and is shorter by that; what could not begin before its end is told in the log.
+ *
+ * A task that a user extends runs longer, under the rules of sampling that come with that. One that has ended here before
+ * we heard of it goes on as another of ours; nothing else starts a task again.
  */
 export class AskedTasks {
   readonly #options: AskedTasksOptions;
   readonly #pollMs: number;
   readonly #client: Client<typeof EBPFProfilingService>;
   readonly #clock: Clock;
-  readonly #seen = new Set<string>();
+  /** By the OAP's id. */
+  readonly #known = new Map<string, Known>();
   #waiting: Waiting[] = [];
   #latestUpdateMs = 0;
 
@@ -105,17 +121,19 @@ export class AskedTasks {
 
   #take(asked: AskedTask): void {
     this.#latestUpdateMs = Math.max(this.#latestUpdateMs, asked.updatedUnixMs);
+    this.#forgetEnded();
     // An agent that has just started is told of all that were ever asked for.
     if (endOf(asked) <= this.#clock.nowUnixMs()) return;
-    const ids = asked.processIds.filter((id) => !this.#seen.has(`${asked.taskId} ${id}`));
-    for (const id of ids) this.#seen.add(`${asked.taskId} ${id}`);
-    for (const oldest of this.#seen) {
-      if (this.#seen.size <= mostSeen) break;
-      this.#seen.delete(oldest);
-    }
+    const before = this.#known.get(asked.taskId);
+    if (before === undefined || asked.updatedUnixMs > before.asked.updatedUnixMs) this.#logProblems(asked);
+    if (before !== undefined) this.#update(before, asked);
+    const known = before ?? { asked, oapIds: new Set(), started: [] };
+    this.#known.set(asked.taskId, known);
+    const ids = asked.processIds.filter((id) => !known.oapIds.has(id));
+    for (const id of ids) known.oapIds.add(id);
     // A network profile covers the whole instance of its process, whichever of them is named.
     if (asked.kind === "network") {
-      if (ids.length > 0) this.#wait(asked, ids.slice(0, 1));
+      if (before === undefined) this.#wait(asked, ids);
       return;
     }
     // One command a process: those of one task are profiled together as far as that goes.
@@ -133,6 +151,38 @@ export class AskedTasks {
     }
   }
 
+  #forgetEnded(): void {
+    const nowUnixMs = this.#clock.nowUnixMs();
+    for (const [taskId, { asked }] of this.#known) {
+      if (endOf(asked) <= nowUnixMs || this.#known.size > mostKnown) this.#known.delete(taskId);
+    }
+  }
+
+  #logProblems({ taskId, sampling: { problems } }: AskedTask): void {
+    for (const reason of problems) {
+      this.#options.logger.warn("A profile that the OAP asks for is taken with fewer samples", {
+        oapTask: taskId,
+        reason,
+      });
+    }
+  }
+
+  /** Takes in what a user changed of a task. */
+  #update(known: Known, asked: AskedTask): void {
+    if (asked.updatedUnixMs <= known.asked.updatedUnixMs) return;
+    const longerSeconds = Math.max(0, asked.durationSeconds - known.asked.durationSeconds);
+    const changed = { ...asked, durationSeconds: known.asked.durationSeconds + longerSeconds };
+    known.asked = changed;
+    this.#waiting = this.#waiting.map((one) =>
+      one.asked.taskId === asked.taskId ? { ...one, asked: changed } : one
+    );
+    known.started = known.started.filter(({ taskId, oapIds }) => {
+      const runs = this.#options.change(taskId, changed, longerSeconds);
+      if (!runs && longerSeconds > 0) this.#wait(changed, oapIds);
+      return runs || longerSeconds === 0;
+    });
+  }
+
   #wait(asked: AskedTask, oapIds: readonly string[]): void {
     if (this.#waiting.length >= mostWaiting) return;
     this.#waiting.push({ asked, oapIds, tryAtUnixMs: asked.startUnixMs });
@@ -143,27 +193,31 @@ export class AskedTasks {
     const due = this.#waiting.filter(({ tryAtUnixMs }) => tryAtUnixMs <= nowUnixMs);
     this.#waiting = this.#waiting.filter(({ tryAtUnixMs }) => tryAtUnixMs > nowUnixMs);
     for (const waiting of due) {
-      const reason = await this.#tryStart(waiting, nowUnixMs);
-      if (reason === undefined) continue;
-      const { asked } = waiting;
+      const { asked, oapIds } = waiting;
+      const answer = await this.#tryStart(waiting, nowUnixMs);
+      if ("taskId" in answer) {
+        const known = this.#known.get(asked.taskId);
+        if (known !== undefined) known.started = [...known.started, { taskId: answer.taskId, oapIds }];
+        continue;
+      }
       const tryAtUnixMs = nowUnixMs + tryAgainMs;
       if (this.#options.reasonAgainst(asked.kind) === undefined && tryAtUnixMs < endOf(asked)) {
         this.#waiting.push({ ...waiting, tryAtUnixMs });
       } else {
         this.#options.logger.warn("A profile that the OAP asks for is not taken", {
           oapTask: asked.taskId,
-          reason,
+          reason: answer.refused,
         });
       }
     }
   }
 
-  async #tryStart({ asked, oapIds }: Waiting, nowUnixMs: number): Promise<string | undefined> {
+  async #tryStart({ asked, oapIds }: Waiting, nowUnixMs: number): Promise<CommandAnswer> {
     const { processesOf, start, reasonAgainst } = this.#options;
     const unsupported = reasonAgainst(asked.kind);
-    if (unsupported !== undefined) return unsupported;
-    const processes = processesOf(oapIds);
-    if (processes.length === 0) return "its processes do not run here";
+    if (unsupported !== undefined) return { refused: unsupported };
+    const processes = processesOf(oapIds).slice(0, asked.kind === "network" ? 1 : processesAtOnce);
+    if (processes.length === 0) return { refused: "its processes do not run here" };
     const leftSeconds = Math.floor((endOf(asked) - nowUnixMs) / 1000);
     return await start(asked, processes, Math.max(1, Math.min(asked.durationSeconds, leftSeconds)));
   }

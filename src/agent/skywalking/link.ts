@@ -77,7 +77,7 @@ export function openSkyWalkingLink(
   }
 
   function startAsked({ agent }: LinkedAgent): AskedTasksOptions["start"] {
-    return async ({ taskId, kind }, processes, durationSeconds) => {
+    return async ({ taskId, kind, sampling }, processes, durationSeconds) => {
       const answer = agent.startTask({
         ...{ kinds: [kind], durationSeconds, processIds: processes.map(({ process }) => process.id) },
         ...{
@@ -85,12 +85,20 @@ export function openSkyWalkingLink(
           offCpuMinimumNs: policyDefaults.offCpu.minimumNs,
         },
       });
-      if ("refused" in answer) return answer.refused;
+      if ("refused" in answer) return answer;
+      encoder.setSampling(answer.taskId, sampling.rules);
       for (const { process, oapId } of processes) {
         const key = { taskId: answer.taskId, kind: wireKinds[kind], processId: process.id };
         await ids.set(key, { taskId, processId: oapId });
       }
-      return undefined;
+      return answer;
+    };
+  }
+
+  function changeAsked({ agent }: LinkedAgent): AskedTasksOptions["change"] {
+    return (taskId, { sampling }, longerSeconds) => {
+      if (!encoder.changeSampling(taskId, sampling.rules)) return false;
+      return longerSeconds === 0 || "taskId" in agent.extendTask(taskId, longerSeconds);
     };
   }
 
@@ -116,7 +124,8 @@ export function openSkyWalkingLink(
         void state.save(stateName, held.exportState());
       }
       const asked = new AskedTasks({
-        ...{ oap, agentId, health, logger, look, processesOf, start: startAsked(linked) },
+        ...{ oap, agentId, health, logger, look, processesOf },
+        ...{ start: startAsked(linked), change: changeAsked(linked) },
         reasonAgainst: (kind) => linked.agent.reasonAgainst(kind),
       });
       await Promise.all([

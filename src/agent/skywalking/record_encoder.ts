@@ -11,6 +11,9 @@ import type { QueuedRecord, RecordBody } from "../report_wire.ts";
 import type { Entity } from "./entity.ts";
 import { MeterEncoder, type MeterOwners } from "./meters.ts";
 import { NetworkMeters } from "./network_meters.ts";
+import { toSampleLog, toSpanEvents } from "./sample_messages.ts";
+import { SampledRequests } from "./sampled_requests.ts";
+import { noSampling, samplingOfCause, type SamplingRules } from "./sampling_rules.ts";
 import { StackData } from "./stack_data.ts";
 import type { TaskKey } from "./task_ids.ts";
 import { toTaskReport } from "./task_report.ts";
@@ -34,19 +37,20 @@ export interface EncoderParts {
 
 /** A task that runs. */
 interface Run {
-  readonly task: Task;
+  task: Task;
   readonly processes: ReadonlyMap<string, ReportedProcess>;
   readonly stacks: Map<ProfileKind, StackData>;
   /** When the last part of a kind was dated. */
   readonly lastAtUnixMs: Map<ProfileKind, number>;
+  readonly samples: SampledRequests;
   network?: NetworkMeters;
 }
 
 const recordBytes = 512 * 1024;
 
 /**
- * Makes what is queued for an OAP of what the agent reports: meters, tasks, and stacks by name. Status, inventory, refusals
- * and the traffic of HTTP have no place there.
+ * Makes what is queued for an OAP of what the agent reports: meters, tasks, stacks by name, and sampled requests. Status,
+ * inventory, refusals and the traffic of HTTP have no place there.
  *
  * A task is told with its first chunk, not before: one whose profiler cannot start is no task to an OAP.
  */
@@ -54,6 +58,8 @@ export class RecordEncoder {
   readonly #parts: EncoderParts;
   readonly #meters: MeterEncoder;
   readonly #runs = new Map<string, Run>();
+  /** Of tasks that run. */
+  readonly #sampling = new Map<string, SamplingRules>();
 
   constructor(parts: EncoderParts) {
     this.#parts = parts;
@@ -77,6 +83,18 @@ export class RecordEncoder {
     }
   }
 
+  /** Which requests are told of a task that somebody asked for and that has just started; of others those that its cause is about. */
+  setSampling(taskId: string, rules: SamplingRules): void {
+    this.#sampling.set(taskId, rules);
+  }
+
+  /** From the task's next chunk on; false when it has ended. */
+  changeSampling(taskId: string, rules: SamplingRules): boolean {
+    const runs = this.#sampling.has(taskId);
+    if (runs) this.#sampling.set(taskId, rules);
+    return runs;
+  }
+
   #encodeMetrics(columns: MetricColumns): QueuedRecord[] {
     const records: QueuedRecord[] = [];
     let collections: Uint8Array[] = [];
@@ -96,14 +114,25 @@ export class RecordEncoder {
   #follow(task: Task): void {
     if (task.state !== TaskState.RUNNING) {
       this.#runs.delete(task.id);
+      this.#sampling.delete(task.id);
       return;
     }
+    const known = this.#runs.get(task.id);
+    if (known !== undefined) {
+      // It was extended.
+      known.task = task;
+      return;
+    }
+    if (task.cause !== undefined) this.#sampling.set(task.id, samplingOfCause(task.cause));
     const processes = new Map<string, ReportedProcess>();
     for (const id of task.processIds) {
       const process = this.#parts.processOf(id);
       if (process !== undefined) processes.set(id, process);
     }
-    this.#runs.set(task.id, { task, processes, stacks: new Map(), lastAtUnixMs: new Map() });
+    this.#runs.set(task.id, {
+      ...{ task, processes, stacks: new Map(), lastAtUnixMs: new Map() },
+      samples: new SampledRequests(),
+    });
   }
 
   #encodeChunk(chunk: ProfileChunk): QueuedRecord[] {
@@ -140,13 +169,25 @@ export class RecordEncoder {
     if (run === undefined) return [];
     const tasks = run.network === undefined ? this.#encodeTasks(run, ProfileKind.NETWORK) : [];
     run.network ??= new NetworkMeters();
-    const { owners, oapIdOf } = this.#parts;
-    const made = run.network.add(chunk, { entityOf: (id) => owners.entityOf(id), idOf: oapIdOf });
+    const owners = {
+      entityOf: (id: string) => this.#parts.owners.entityOf(id),
+      idOf: this.#parts.oapIdOf,
+    };
+    const made = run.network.add(chunk, owners);
     const collections = made.map((collection) => toBinary(MeterDataCollectionSchema, collection));
     const meters = collections.map((one) =>
       toRecord("profile", { case: "meters", value: { collections: [one] } })
     );
-    return [...tasks, ...meters];
+    const rules = this.#sampling.get(chunk.taskId) ?? noSampling;
+    const sampled = run.samples.add(chunk, rules, owners);
+    const logs = sampled.map(toSampleLog);
+    const events = sampled.flatMap(toSpanEvents);
+    return [
+      ...tasks,
+      ...meters,
+      ...logs.length === 0 ? [] : [toRecord("profile", { case: "logs", value: { logs } })],
+      ...events.length === 0 ? [] : [toRecord("profile", { case: "spanEvents", value: { events } })],
+    ];
   }
 
   #encodeTasks({ task, processes }: Run, kind: ProfileKind): QueuedRecord[] {

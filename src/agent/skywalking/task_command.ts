@@ -2,6 +2,7 @@ import type { Command } from "../../gen/skywalking/v3/common_pb.ts";
 import type { ProfileKind } from "../../model/policy.ts";
 import { argumentOf } from "./command.ts";
 import { oapTargets } from "../../model/skywalking.ts";
+import { noSampling, type ReadSamplingRules, readSamplingRules } from "./sampling_rules.ts";
 
 /** A profile that somebody asked an OAP for by hand. */
 export interface AskedTask {
@@ -13,6 +14,7 @@ export interface AskedTask {
   readonly startUnixMs: number;
   readonly durationSeconds: number;
   readonly updatedUnixMs: number;
+  readonly sampling: ReadSamplingRules;
 }
 
 const longestSeconds = 3600;
@@ -37,8 +39,11 @@ export function readAskedTask(command: Command): AskedTask | string {
   if (!Number.isSafeInteger(startUnixMs)) return "its TaskStartTime is no time";
   if (!Number.isInteger(durationSeconds) || durationSeconds < 1) return "its FixedTriggerDuration is no time";
   const updatedUnixMs = Number(argumentOf(command, "TaskUpdateTime")) || 0;
+  const sampling = kind === "network"
+    ? readSamplingRules(argumentOf(command, "ExtensionConfigJSON"))
+    : { rules: noSampling, problems: [] };
   return {
-    ...{ taskId, processIds, kind, startUnixMs, updatedUnixMs },
+    ...{ taskId, processIds, kind, startUnixMs, updatedUnixMs, sampling },
     durationSeconds: Math.min(durationSeconds, longestSeconds),
   };
 }

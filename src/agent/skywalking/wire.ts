@@ -13,6 +13,11 @@ import {
   MeterDataCollectionSchema,
   MeterReportService,
 } from "../../gen/skywalking/v3/meter_pb.ts";
+import { type LogData, LogReportService } from "../../gen/skywalking/v3/logging_pb.ts";
+import {
+  type SpanAttachedEvent,
+  SpanAttachedEventReportService,
+} from "../../gen/skywalking/v3/span_attached_event_pb.ts";
 import type { SkyWalkingMeters, SkyWalkingProfile } from "../../gen/stakeout/v1/skywalking_queue_pb.ts";
 import type { QueuedRecord, RecordBody, ReportWire } from "../report_wire.ts";
 import type { SpoolRecord } from "../spool_record.ts";
@@ -42,10 +47,11 @@ const passing: ReadonlySet<Code> = new Set([
 const missingMs = 10 * 60_000;
 
 /**
- * SkyWalking's wire: meters and stacks in client streams, tasks one by one. The queue holds stakeout.v1.SkyWalkingRecords.
+ * SkyWalking's wire: meters, stacks, logs and events of spans in client streams, tasks one by one. The queue holds
+ * stakeout.v1.SkyWalkingRecords.
  *
  * Sent again after a stream broke off: an OAP keeps stacks once, because time and number of each are always the same;
- * meters are dated alike, so that a mean may have a value in it twice.
+ * meters are dated alike, so that a mean may have a value in it twice; logs and events are there twice.
  * Loss: what a service of the OAP is not there for is left out for ten minutes, then tried again; so is what the OAP
  * refuses, and what belongs to a task that it gave no id. Both are logged.
  */
@@ -55,6 +61,8 @@ export class SkyWalkingWire implements ReportWire {
   readonly #meters: Client<typeof MeterReportService>;
   readonly #profiling: Client<typeof EBPFProfilingService>;
   readonly #continuous: Client<typeof ContinuousProfilingService>;
+  readonly #logs: Client<typeof LogReportService>;
+  readonly #spanEvents: Client<typeof SpanAttachedEventReportService>;
   /** Until when a kind of record is left out. */
   readonly #missingUntilMs = new Map<RecordGroup["kind"], number>();
   #failing = { sequence: 0, attempts: 0 };
@@ -65,6 +73,8 @@ export class SkyWalkingWire implements ReportWire {
     this.#meters = createClient(MeterReportService, oap.transport);
     this.#profiling = createClient(EBPFProfilingService, oap.transport);
     this.#continuous = createClient(ContinuousProfilingService, oap.transport);
+    this.#logs = createClient(LogReportService, oap.transport);
+    this.#spanEvents = createClient(SpanAttachedEventReportService, oap.transport);
   }
 
   encode(body: RecordBody): readonly QueuedRecord[] {
@@ -99,6 +109,14 @@ export class SkyWalkingWire implements ReportWire {
       if (group.kind === "task") await this.#parts.tasks.send(group.task, signal);
       if (group.kind === "meters") await this.#sendMeters(group.meters, signal);
       if (group.kind === "profiles") await this.#sendProfiles(group.profiles, signal);
+      const options = { signal, timeoutMs: streamMs };
+      if (group.kind === "logs") {
+        await this.#logs.collect(inTurn<LogData>(group.logs.flatMap(({ logs }) => logs)), options);
+      }
+      if (group.kind === "spanEvents") {
+        const events = group.spanEvents.flatMap(({ events }) => events);
+        await this.#spanEvents.collect(inTurn<SpanAttachedEvent>(events), options);
+      }
     } catch (error) {
       if (ConnectError.from(error).code !== Code.Unimplemented) throw error;
       this.#missingUntilMs.set(group.kind, performance.now() + missingMs);

@@ -10,6 +10,10 @@ import type { EBPFProcessProperties } from "../../skywalking/v3/ebpf_process_pb.
 import { file_skywalking_v3_ebpf_process } from "../../skywalking/v3/ebpf_process_pb.ts";
 import type { EBPFProfilingData } from "../../skywalking/v3/ebpf_profiling_pb.ts";
 import { file_skywalking_v3_ebpf_profiling } from "../../skywalking/v3/ebpf_profiling_pb.ts";
+import type { LogData } from "../../skywalking/v3/logging_pb.ts";
+import { file_skywalking_v3_logging } from "../../skywalking/v3/logging_pb.ts";
+import type { SpanAttachedEvent } from "../../skywalking/v3/span_attached_event_pb.ts";
+import { file_skywalking_v3_span_attached_event } from "../../skywalking/v3/span_attached_event_pb.ts";
 import type { ProfileKind } from "./task_pb.ts";
 import { file_stakeout_v1_task } from "./task_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
@@ -18,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file stakeout/v1/skywalking_queue.proto.
  */
 export const file_stakeout_v1_skywalking_queue: GenFile = /*@__PURE__*/
-  fileDesc("CiJzdGFrZW91dC92MS9za3l3YWxraW5nX3F1ZXVlLnByb3RvEgtzdGFrZW91dC52MSKrAQoQU2t5V2Fsa2luZ1JlY29yZBIvCgZtZXRlcnMYASABKAsyHS5zdGFrZW91dC52MS5Ta3lXYWxraW5nTWV0ZXJzSAASKwoEdGFzaxgCIAEoCzIbLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrSAASMQoHcHJvZmlsZRgDIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdQcm9maWxlSABCBgoEYm9keSInChBTa3lXYWxraW5nTWV0ZXJzEhMKC2NvbGxlY3Rpb25zGAEgAygMImAKEVNreVdhbGtpbmdUYXNrS2V5Eg8KB3Rhc2tfaWQYASABKAkSJgoEa2luZBgCIAEoDjIYLnN0YWtlb3V0LnYxLlByb2ZpbGVLaW5kEhIKCnByb2Nlc3NfaWQYAyABKAkirgEKDlNreVdhbGtpbmdUYXNrEisKA2tleRgBIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrS2V5EjUKB3Byb2Nlc3MYAiABKAsyJC5za3l3YWxraW5nLnYzLkVCUEZQcm9jZXNzUHJvcGVydGllcxI4CgZyZXBvcnQYAyABKAsyKC5za3l3YWxraW5nLnYzLkNvbnRpbnVvdXNQcm9maWxpbmdSZXBvcnQioAEKEVNreVdhbGtpbmdQcm9maWxlEisKA2tleRgBIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrS2V5EhoKEnN0YXJ0ZWRfYXRfdW5peF9tcxgCIAEoAxISCgphdF91bml4X21zGAMgASgDEi4KBGRhdGEYBCADKAsyIC5za3l3YWxraW5nLnYzLkVCUEZQcm9maWxpbmdEYXRhYgZwcm90bzM", [file_skywalking_v3_continuous_profiling, file_skywalking_v3_ebpf_process, file_skywalking_v3_ebpf_profiling, file_stakeout_v1_task]);
+  fileDesc("CiJzdGFrZW91dC92MS9za3l3YWxraW5nX3F1ZXVlLnByb3RvEgtzdGFrZW91dC52MSKSAgoQU2t5V2Fsa2luZ1JlY29yZBIvCgZtZXRlcnMYASABKAsyHS5zdGFrZW91dC52MS5Ta3lXYWxraW5nTWV0ZXJzSAASKwoEdGFzaxgCIAEoCzIbLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdUYXNrSAASMQoHcHJvZmlsZRgDIAEoCzIeLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdQcm9maWxlSAASKwoEbG9ncxgEIAEoCzIbLnN0YWtlb3V0LnYxLlNreVdhbGtpbmdMb2dzSAASOAoLc3Bhbl9ldmVudHMYBSABKAsyIS5zdGFrZW91dC52MS5Ta3lXYWxraW5nU3BhbkV2ZW50c0gAQgYKBGJvZHkiJwoQU2t5V2Fsa2luZ01ldGVycxITCgtjb2xsZWN0aW9ucxgBIAMoDCJgChFTa3lXYWxraW5nVGFza0tleRIPCgd0YXNrX2lkGAEgASgJEiYKBGtpbmQYAiABKA4yGC5zdGFrZW91dC52MS5Qcm9maWxlS2luZBISCgpwcm9jZXNzX2lkGAMgASgJIq4BCg5Ta3lXYWxraW5nVGFzaxIrCgNrZXkYASABKAsyHi5zdGFrZW91dC52MS5Ta3lXYWxraW5nVGFza0tleRI1Cgdwcm9jZXNzGAIgASgLMiQuc2t5d2Fsa2luZy52My5FQlBGUHJvY2Vzc1Byb3BlcnRpZXMSOAoGcmVwb3J0GAMgASgLMiguc2t5d2Fsa2luZy52My5Db250aW51b3VzUHJvZmlsaW5nUmVwb3J0IqABChFTa3lXYWxraW5nUHJvZmlsZRIrCgNrZXkYASABKAsyHi5zdGFrZW91dC52MS5Ta3lXYWxraW5nVGFza0tleRIaChJzdGFydGVkX2F0X3VuaXhfbXMYAiABKAMSEgoKYXRfdW5peF9tcxgDIAEoAxIuCgRkYXRhGAQgAygLMiAuc2t5d2Fsa2luZy52My5FQlBGUHJvZmlsaW5nRGF0YSI2Cg5Ta3lXYWxraW5nTG9ncxIkCgRsb2dzGAEgAygLMhYuc2t5d2Fsa2luZy52My5Mb2dEYXRhIkgKFFNreVdhbGtpbmdTcGFuRXZlbnRzEjAKBmV2ZW50cxgBIAMoCzIgLnNreXdhbGtpbmcudjMuU3BhbkF0dGFjaGVkRXZlbnRiBnByb3RvMw", [file_skywalking_v3_continuous_profiling, file_skywalking_v3_ebpf_process, file_skywalking_v3_ebpf_profiling, file_skywalking_v3_logging, file_skywalking_v3_span_attached_event, file_stakeout_v1_task]);
 
 /**
  * What the queue of an agent holds that reports to SkyWalking's OAP. It lies on the agent's disk and is sent to nobody:
@@ -48,6 +52,18 @@ export type SkyWalkingRecord = Message<"stakeout.v1.SkyWalkingRecord"> & {
      */
     value: SkyWalkingProfile;
     case: "profile";
+  } | {
+    /**
+     * @generated from field: stakeout.v1.SkyWalkingLogs logs = 4;
+     */
+    value: SkyWalkingLogs;
+    case: "logs";
+  } | {
+    /**
+     * @generated from field: stakeout.v1.SkyWalkingSpanEvents span_events = 5;
+     */
+    value: SkyWalkingSpanEvents;
+    case: "spanEvents";
   } | { case: undefined; value?: undefined };
 };
 
@@ -177,4 +193,42 @@ export type SkyWalkingProfile = Message<"stakeout.v1.SkyWalkingProfile"> & {
  */
 export const SkyWalkingProfileSchema: GenMessage<SkyWalkingProfile> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_skywalking_queue, 4);
+
+/**
+ * Requests that were sampled.
+ *
+ * @generated from message stakeout.v1.SkyWalkingLogs
+ */
+export type SkyWalkingLogs = Message<"stakeout.v1.SkyWalkingLogs"> & {
+  /**
+   * @generated from field: repeated skywalking.v3.LogData logs = 1;
+   */
+  logs: LogData[];
+};
+
+/**
+ * Describes the message stakeout.v1.SkyWalkingLogs.
+ * Use `create(SkyWalkingLogsSchema)` to create a new message.
+ */
+export const SkyWalkingLogsSchema: GenMessage<SkyWalkingLogs> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_skywalking_queue, 5);
+
+/**
+ * What spans of other agents are told of those requests.
+ *
+ * @generated from message stakeout.v1.SkyWalkingSpanEvents
+ */
+export type SkyWalkingSpanEvents = Message<"stakeout.v1.SkyWalkingSpanEvents"> & {
+  /**
+   * @generated from field: repeated skywalking.v3.SpanAttachedEvent events = 1;
+   */
+  events: SpanAttachedEvent[];
+};
+
+/**
+ * Describes the message stakeout.v1.SkyWalkingSpanEvents.
+ * Use `create(SkyWalkingSpanEventsSchema)` to create a new message.
+ */
+export const SkyWalkingSpanEventsSchema: GenMessage<SkyWalkingSpanEvents> = /*@__PURE__*/
+  messageDesc(file_stakeout_v1_skywalking_queue, 6);
 
