@@ -37,7 +37,9 @@ type Done = grpc.sendUnaryData<unknown>;
 type Call = grpc.ServerUnaryCall<unknown, unknown> | grpc.ServerReadableStream<unknown, unknown>;
 
 const [protoFolder = "", port = "0", ...services] = process.argv.slice(2);
-const files = ["ebpf_process", "continuous_profiling", "ebpf_profiling", "meter"];
+const files = [
+  ...["ebpf_process", "continuous_profiling", "ebpf_profiling", "meter", "logging", "span_attached_event"],
+];
 const definitions = loadSync(files.map((file) => `skywalking/v3/${file}.proto`), {
   ...{ includeDirs: [protoFolder], keepCase: true, longs: Number, enums: String },
   ...{ defaults: true, arrays: true, oneofs: true },

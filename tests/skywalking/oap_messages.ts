@@ -102,6 +102,39 @@ export interface MeterCollection {
   readonly meterData: readonly Meter[];
 }
 
+export interface Log {
+  readonly timestamp: number;
+  readonly service: string;
+  readonly serviceInstance: string;
+  readonly layer: string;
+  readonly body: { readonly type: string; readonly json: { readonly json: string } };
+  readonly traceContext: {
+    readonly traceId: string;
+    readonly traceSegmentId: string;
+    readonly spanId: number;
+  };
+  readonly tags: { readonly data: readonly Pair[] };
+}
+
+export interface Instant {
+  readonly seconds: number;
+  readonly nanos: number;
+}
+
+export interface SpanEvent {
+  readonly event: string;
+  readonly startTime: Instant;
+  readonly endTime: Instant;
+  readonly tags: readonly Pair[];
+  readonly summary: readonly unknown[];
+  readonly traceContext: {
+    readonly type: string;
+    readonly traceId: string;
+    readonly traceSegmentId: string;
+    readonly spanId: string;
+  };
+}
+
 /** A command with its arguments. */
 export function makeCommand(command: string, args: Readonly<Record<string, string>>): Command {
   return { command, args: Object.entries(args).map(([key, value]) => ({ key, value })) };

@@ -3,11 +3,13 @@ import { bundleForNode } from "./bundle_for_node.ts";
 import type { Answer, Question } from "./grpc_bridge.ts";
 import type {
   Commands,
+  Log,
   MeterCollection,
   PingList,
   PolicyQuery,
   ProcessReportList,
   ProfilingDatum,
+  SpanEvent,
   TaskQuery,
   TaskReport,
 } from "./oap_messages.ts";
@@ -47,6 +49,7 @@ export interface Overrides {
 
 const services = [
   ...["EBPFProcessService", "ContinuousProfilingService", "EBPFProfilingService", "MeterReportService"],
+  ...["LogReportService", "SpanAttachedEventReportService"],
 ];
 const permissionDenied: Status = { code: 7, details: "illegal token" };
 
@@ -60,6 +63,8 @@ export class OapPlayer implements AsyncDisposable {
   /** Every call, by its method. */
   readonly calls: string[] = [];
   readonly queries: PolicyQuery[] = [];
+  /** All that came, as lines of JSON. */
+  readonly received: string[] = [];
   readonly #token: string | undefined;
   readonly #child: Deno.ChildProcess;
   readonly #input: WritableStreamDefaultWriter<Uint8Array>;
@@ -109,6 +114,7 @@ export class OapPlayer implements AsyncDisposable {
     for await (const part of this.#child.stdout.pipeThrough(new TextDecoderStream())) {
       const lines = (rest + part).split("\n");
       rest = lines.pop()!;
+      this.received.push(...lines);
       for (const line of lines) this.#take(JSON.parse(line));
     }
     this.#port.reject(new Error("The gRPC server ended"));
@@ -151,7 +157,7 @@ export class OapPlayer implements AsyncDisposable {
     }
   }
 
-  #takeOfStream({ call, method, message }: Question): void {
+  #takeOfStream({ call, service, message }: Question): void {
     const stream = this.#streams.get(call) ?? { task: undefined, isOver: false };
     if (message === undefined) {
       this.#streams.delete(call);
@@ -168,8 +174,19 @@ export class OapPlayer implements AsyncDisposable {
       this.#answer({ call, reset: true });
       return;
     }
-    if (method === "collectBatch") this.store.meters.push(...(message as MeterCollection).meterData);
-    else stream.task = this.store.addStacks(message as ProfilingDatum, stream.task);
+    switch (service) {
+      case "MeterReportService":
+        this.store.meters.push(...(message as MeterCollection).meterData);
+        break;
+      case "LogReportService":
+        this.store.logs.push(message as Log);
+        break;
+      case "SpanAttachedEventReportService":
+        this.store.spanEvents.push(message as SpanEvent);
+        break;
+      default:
+        stream.task = this.store.addStacks(message as ProfilingDatum, stream.task);
+    }
   }
 
   #answer(answer: Answer): void {

@@ -2,12 +2,14 @@ import { createHash } from "node:crypto";
 import type {
   Commands,
   EntityMetadata,
+  Log,
   Meter,
   PingList,
   PolicyQuery,
   ProcessMetadata,
   ProcessReportList,
   ProfilingDatum,
+  SpanEvent,
   TaskReport,
 } from "./oap_messages.ts";
 import { makeCommand } from "./oap_messages.ts";
@@ -54,6 +56,8 @@ export class OapStore {
   /** Stacks that came again under the key of another row, and said something else. */
   readonly conflicts: StoredStack[] = [];
   readonly meters: Meter[] = [];
+  readonly logs: Log[] = [];
+  readonly spanEvents: SpanEvent[] = [];
   readonly #options: StoreOptions;
   readonly #cache = new Map<string, CachedPolicy>();
 
