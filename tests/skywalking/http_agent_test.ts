@@ -32,9 +32,10 @@ testAsRoot(
     });
     await using agent = await startOapAgent(folder, oap.url, "oapnginx");
     await agent.waitForLine(/msg="HTTP is watched"/, 15);
+    const sw8 = ["1", btoa("1.2.3"), btoa("4.5.6"), "7", ...["s", "i", "/", "a"].map(btoa)].join("-");
     const task = await waitFor(async () => {
-      for (const path of ["/status/404?a=1", "/status/503?b=2", "/slow", "/"]) {
-        await (await fetch(`http://127.0.0.1:${server.port}${path}`)).text();
+      for (const path of ["/status/404?a=1", "/status/503?b=2", "/status/503/other", "/slow", "/"]) {
+        await (await fetch(`http://127.0.0.1:${server.port}${path}`, { headers: { sw8 } })).text();
       }
       return store.tasks.find(({ onCPU }) => onCPU !== undefined);
     }, 30);
@@ -71,6 +72,18 @@ testAsRoot(
     assert.deepEqual([...values.get("rover_con_p_http_error_rate /status/503")!], [100]);
     const slow = [...values.get("rover_con_p_http_avg_response_time ^/sl[ao]w$")!];
     assert.ok(slow.every((value) => value < 2000) && slow.some((value) => value > 100), slow.join(" "));
+
+    // Of the network profile: what tripped it is a path, which is no expression here.
+    assert.ok(await waitFor(() => store.spanEvents.length > 1 || undefined, 15), agent.lines.join("\n"));
+    const uris = store.logs.map(({ body }) => JSON.parse(body.json.json)).map(({ uri, reason }) =>
+      `${uri} ${reason}`
+    );
+    assert.deepEqual([...new Set(uris)], ["/status/503 status_5xx"]);
+    assert.deepEqual(
+      [...new Set(store.spanEvents.map(({ event, traceContext }) => `${event} ${traceContext.spanId}`))]
+        .sort(),
+      ["HTTP Request Sampling 7", "HTTP Response Sampling 7"],
+    );
     agent.kill("SIGINT");
     assert.equal(await agent.ended(20), 0);
   },

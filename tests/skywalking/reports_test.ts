@@ -13,6 +13,7 @@ import { SkyWalkingWire } from "../../src/agent/skywalking/wire.ts";
 import { Spool } from "../../src/agent/spool.ts";
 import { AgentState } from "../../src/agent/state.ts";
 import { type MetricColumns, MetricColumnsSchema } from "../../src/gen/stakeout/v1/agent_service_pb.ts";
+import { type NetworkChunk, NetworkChunkSchema, TraceHeader } from "../../src/gen/stakeout/v1/network_pb.ts";
 import { TaskState } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { defaultConfig } from "../../src/model/config.ts";
 import type { Process } from "../../src/model/process.ts";
@@ -81,6 +82,11 @@ class Sender implements AsyncDisposable {
     return this.reporter.report({ case: "profile", value: sampleChunk(taskId, checkout, number) });
   }
 
+  /** What the profile of a network takes in; its task wants samples of everything. */
+  network(number: number): Promise<unknown> {
+    return this.reporter.report({ case: "network", value: sampleNetwork(number) });
+  }
+
   metrics(number: number): Promise<unknown> {
     return this.reporter.report({ case: "metrics", value: sampleColumns(number) });
   }
@@ -110,6 +116,19 @@ function sampleColumns(number: number): MetricColumns {
     },
     series: [{ processId: checkout.id, metric: "process_cpu" }],
     states: Uint8Array.of(1, 1),
+  });
+}
+
+/** Two sampled requests of a connection that the first two chunks tell of, one of them of a span that is not known, and its traffic. */
+function sampleNetwork(number: number): NetworkChunk {
+  const traced = { edge: 1, method: "GET", path: "/pay", status: 200, traceHeader: TraceHeader.B3 };
+  return create(NetworkChunkSchema, {
+    ...{ taskId, number, startUnixMs: BigInt(1_700_000_000_000 + number * 5000), seconds: 5 },
+    edges: number > 1
+      ? []
+      : [{ edge: 1, processId: checkout.id, remoteAddress: Uint8Array.of(10, 0, 0, 7), serverPort: 80 }],
+    traffic: [{ edge: 1, sentMessages: 1n }],
+    samples: [{ ...traced, traceId: `${number}a`, spanId: "b" }, { ...traced, traceId: `${number}c` }],
   });
 }
 
@@ -313,4 +332,52 @@ Deno.test("a process that the OAP has not been told of is told before its task, 
   await sender.untilEmpty();
   assert.deepEqual(oap.calls.slice(0, 3), ["reportProcesses", "reportProfilingTask", "collectProfilingData"]);
   assert.equal([...oap.store.processes.values()][0]?.pid, 4711);
+});
+
+Deno.test("sampled requests arrive as logs and as events of spans, and an OAP without either gets the rest", async () => {
+  for (const missing of [[], ["LogReportService"], ["SpanAttachedEventReportService"]]) {
+    await using folder = await makeTestFolder("oap");
+    await using oap = await OapPlayer.start({ missing });
+    await using sender = await Sender.start(oap.url, folder);
+    await sender.task();
+    for (const number of [0, 1]) await sender.network(number);
+    await sender.chunk(0);
+    // A task that is told again is one that was extended: names and edges that it told are known still.
+    await sender.task();
+    await sender.chunk(1);
+    await sender.network(2);
+    await sender.untilEmpty();
+    const { logs, spanEvents, meters, stacks } = oap.store;
+    const traces = logs.map(({ traceContext }) => traceContext.traceId);
+    assert.deepEqual(traces, missing[0] === "LogReportService" ? [] : ["0a", "0c", "1a", "1c", "2a", "2c"]);
+    const spans = spanEvents.map(({ traceContext: { traceId, spanId } }) => `${traceId} ${spanId}`);
+    const twice = ["0a b", "0a b", "1a b", "1a b", "2a b", "2a b"];
+    assert.deepEqual(spans, missing[0] === "SpanAttachedEventReportService" ? [] : twice);
+    assert.equal(meters.length, 3);
+    const symbols = [...stacks.values()].map(({ symbols }) => symbols.join(" "));
+    assert.deepEqual(symbols.sort(), [
+      "do_syscall_64 work main",
+      "do_syscall_64 work main",
+      "only_0 main",
+      "only_1 main",
+    ]);
+    const left = sender.lines.filter((line) => line.includes("takes no reports of a kind"));
+    assert.equal(left.length, missing.length, left.join("\n"));
+  }
+});
+
+Deno.test("logs and events whose stream is reset or whose answer is lost come again", async () => {
+  await using folder = await makeTestFolder("oap");
+  await using oap = await OapPlayer.start();
+  await using sender = await Sender.start(oap.url, folder);
+  let [messages, answers] = [0, 0];
+  oap.overrides.breaksStream = () => ++messages % 3 === 0 && messages < 12;
+  oap.overrides.losesAnswer = () => ++answers % 2 === 1 && answers < 6;
+  await sender.task();
+  for (let number = 0; number < 10; number++) await sender.network(number);
+  await sender.untilEmpty(30);
+  const { logs, spanEvents } = oap.store;
+  assert.equal(new Set(logs.map(({ traceContext }) => traceContext.traceId)).size, 20);
+  assert.equal(new Set(spanEvents.map(({ traceContext }) => traceContext.traceId)).size, 10);
+  assert.ok(messages >= 12 && answers >= 6, `${messages} messages, ${answers} answers`);
 });
