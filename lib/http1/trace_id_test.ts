@@ -28,6 +28,7 @@ Deno.test("findTraceId takes X-B3-SpanId from before and after the trace id, and
   const found = { header: "b3", id: w3c, spanId: b3Span };
   assert.deepEqual(find(`${trace}\r\nHost: a\r\n${span}`), found);
   assert.deepEqual(find(`${span}\r\n${trace}`), found);
+  assert.deepEqual(find(`${span}\r\nX-B3-SpanId: ${"a".repeat(16)}\r\n${trace}`), found);
   assert.deepEqual(find(`${trace}\r\nb3: ${w3c}-aaaaaaaaaaaaaaaa\r\n${span}`), found);
   assert.deepEqual(find(`${span}\r\ntraceparent: 00-${w3c}-b7ad6b7169203331-01`)?.spanId, "b7ad6b7169203331");
   for (const wrong of ["secret", "0".repeat(16), `${b3Span}0`]) {

@@ -270,7 +270,7 @@ function sampleRequest(more: Partial<SampledRequest> = {}, sample: object = {}):
       ...{ traceId: "1.2.3", traceHeader: TraceHeader.SW8, spanId: "3", traceSegmentId: "4.5.6" },
       ...sample,
     } as never),
-    rule: { minimumMs: 0, when4xx: true, when5xx: true, tellsRequest: true, tellsResponse: true },
+    rule: { minimumMs: 0, when4xx: true, when5xx: true, completeRequest: true, completeResponse: true },
     ...{
       reason: "status_5xx",
       latencyMs: 7,
@@ -359,7 +359,7 @@ Deno.test("requests and responses are the bytes of the protocol as events of the
     ),
   );
   const rule = sampleRequest().rule;
-  const client = { isServer: false, rule: { ...rule, tellsRequest: false } };
+  const client = { isServer: false, rule: { ...rule, completeRequest: false } };
   assert.deepEqual(events(sampleRequest(client, { ...b3, responseBytes: 5n << 30n })), [
     bytes(
       instant(1, 1_700_000_001, 7_200_000),
@@ -371,7 +371,7 @@ Deno.test("requests and responses are the bytes of the protocol as events of the
   ]);
   assert.deepEqual(events(sampleRequest({}, { ...b3, spanId: "" })), []);
   assert.deepEqual(
-    events(sampleRequest({ rule: { ...rule, tellsRequest: false, tellsResponse: false } })),
+    events(sampleRequest({ rule: { ...rule, completeRequest: false, completeResponse: false } })),
     [],
   );
 });

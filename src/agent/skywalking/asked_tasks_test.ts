@@ -110,6 +110,7 @@ Deno.test("a network task is one, of the first process that lives, however often
   assert.deepEqual(await harness.hear(3, { ProcessId: "p3,p1" }), []);
   harness.running = [];
   assert.deepEqual(await harness.hear(30, {}, { ProcessId: "p3" }), []);
+  assert.deepEqual(await harness.hear(31, { TaskUpdateTime: "2", ExtensionConfigJSON: rule(8) }), []);
   assert.deepEqual(await harness.hear(61, {}), []);
 });
 

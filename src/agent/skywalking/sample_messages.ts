@@ -47,7 +47,7 @@ export function toSpanEvents(request: SampledRequest): SpanAttachedEvent[] {
   const startNs = sample.startedUnixUs * 1000n;
   const responseNs = startNs + sample.requestNs + sample.waitNs;
   const events: SpanAttachedEvent[] = [];
-  if (rule.tellsRequest) {
+  if (rule.completeRequest) {
     events.push(makeEvent(request, {
       ...{
         type: "request",
@@ -58,7 +58,7 @@ export function toSpanEvents(request: SampledRequest): SpanAttachedEvent[] {
       ...{ bytes: sample.requestBytes, content: `${sample.method} ${sample.path}`.trimStart() },
     }));
   }
-  if (rule.tellsResponse) {
+  if (rule.completeResponse) {
     events.push(makeEvent(request, {
       ...{ type: "response", direction: isServer ? "Egress" : "Ingress", startNs: responseNs },
       ...{

@@ -30,9 +30,15 @@ Deno.test("readSamplingRules() reads what an OAP sends, and takes null and what 
   const { rules, problems } = rulesOf(whole);
   assert.deepEqual(problems, []);
   assert.deepEqual(rules.find("/any"), {
-    ...{ minimumMs: 5, when4xx: true, when5xx: true, tellsRequest: true, tellsResponse: false },
+    ...{ minimumMs: 5, when4xx: true, when5xx: true, completeRequest: true, completeResponse: false },
   });
-  const none = { minimumMs: 0, when4xx: false, when5xx: false, tellsRequest: false, tellsResponse: false };
+  const none = {
+    minimumMs: 0,
+    when4xx: false,
+    when5xx: false,
+    completeRequest: false,
+    completeResponse: false,
+  };
   const nulls = { URIRegex: null, MinDuration: null, When4xx: null, When5xx: null, Settings: null };
   assert.deepEqual(rulesOf(nulls).rules.find("/any"), none);
   assert.deepEqual(rulesOf({}).rules.find("/any"), none);
@@ -91,7 +97,7 @@ Deno.test("readSamplingRules() leaves out a rule whose expression RE2 refuses, a
 
 Deno.test("samplingOfCause() samples what the cause is about: a path as such, an expression anywhere, or all", () => {
   const find = (cause: object, path: string) => samplingOfCause(create(CauseSchema, cause)).find(path);
-  const whole = { minimumMs: 0, when4xx: true, when5xx: true, tellsRequest: true, tellsResponse: true };
+  const whole = { minimumMs: 0, when4xx: true, when5xx: true, completeRequest: true, completeResponse: true };
   const path = { metric: "http_error_rate", uri: "/a.b", variant: "path 5xx" };
   assert.deepEqual(find(path, "/a.b"), whole);
   for (const other of ["/axb", "/a.b/c", "/x/a.b", "/a.b…"]) {
