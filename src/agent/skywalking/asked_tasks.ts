@@ -131,7 +131,7 @@ export class AskedTasks {
     this.#known.set(asked.taskId, known);
     const ids = asked.processIds.filter((id) => !known.oapIds.has(id));
     for (const id of ids) known.oapIds.add(id);
-    // A network profile covers the whole instance of its process, whichever of them is named.
+    // A network profile covers the whole instance of its processes, and lasts while one of the first two lives.
     if (asked.kind === "network") {
       if (before === undefined) this.#wait(asked, ids);
       return;
@@ -216,7 +216,7 @@ export class AskedTasks {
     const { processesOf, start, reasonAgainst } = this.#options;
     const unsupported = reasonAgainst(asked.kind);
     if (unsupported !== undefined) return { refused: unsupported };
-    const processes = processesOf(oapIds).slice(0, asked.kind === "network" ? 1 : processesAtOnce);
+    const processes = processesOf(oapIds).slice(0, processesAtOnce);
     if (processes.length === 0) return { refused: "its processes do not run here" };
     const leftSeconds = Math.floor((endOf(asked) - nowUnixMs) / 1000);
     return await start(asked, processes, Math.max(1, Math.min(asked.durationSeconds, leftSeconds)));

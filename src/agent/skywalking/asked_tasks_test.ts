@@ -102,10 +102,12 @@ function rule(minimumMs: number): string {
   return JSON.stringify({ NetworkSamplings: [{ MinDuration: minimumMs }] });
 }
 
-Deno.test("a network task is one, of the first process that lives, however often its command comes", async () => {
+Deno.test("a network task is one, of the first two processes that live, however often its command comes", async () => {
   await using harness = new Harness();
-  harness.living = ["p2", "p3"];
-  assert.deepEqual(await harness.hear(1, { ExtensionConfigJSON: rule(7) }), ["start t p2 59 7"]);
+  harness.living = ["p3", "p4", "p5"];
+  assert.deepEqual(await harness.hear(1, { ProcessId: "p1,p2,p3,p4,p5", ExtensionConfigJSON: rule(7) }), [
+    "start t p3+p4 59 7",
+  ]);
   assert.deepEqual(await harness.hear(2, {}), []);
   assert.deepEqual(await harness.hear(3, { ProcessId: "p3,p1" }), []);
   harness.running = [];
@@ -137,16 +139,16 @@ Deno.test("a task that is extended before it began is longer, and one that ended
   assert.deepEqual(await harness.hear(0, {}), []);
   harness.refuses = "";
   const longer = { TaskUpdateTime: "2", FixedTriggerDuration: "120" };
-  assert.deepEqual(await harness.hear(6, longer), ["start t p1 114"]);
+  assert.deepEqual(await harness.hear(6, longer), ["start t p1+p2 114"]);
   harness.running = [];
   const longest = { TaskUpdateTime: "3", FixedTriggerDuration: "180" };
-  assert.deepEqual(await harness.hear(119, longest), ["start t p1 61"]);
+  assert.deepEqual(await harness.hear(119, longest), ["start t p1+p2 61"]);
   assert.deepEqual(await harness.hear(125, longest), []);
   assert.deepEqual(await harness.hear(181, longest), []);
   await using late = new Harness();
   await late.hear(0, {});
   late.running = [];
-  assert.deepEqual(await late.hear(62, longer), ["start t p1 58"]);
+  assert.deepEqual(await late.hear(62, longer), ["start t p1+p2 58"]);
 });
 
 Deno.test("the parts of a task on the CPU are extended one by one", async () => {
