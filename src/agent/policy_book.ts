@@ -1,6 +1,6 @@
 import type { Policy, ProfileKind, Rule } from "../model/policy.ts";
-import { parsePolicies } from "../model/policy_file.ts";
 import type { PolicyText } from "./policy_sync.ts";
+import { readPolicyText } from "./policy_text.ts";
 
 /** What this build and host can do; the rest of a policy is refused with the reason. */
 export interface Abilities {
@@ -65,8 +65,9 @@ export class PolicyBook {
     for (const text of texts) this.#add(text);
   }
 
-  #add({ name, source, version }: PolicyText): void {
-    const { documents: [document], problems: [problem] } = parsePolicies(source);
+  #add(text: PolicyText): void {
+    const { name, version } = text;
+    const { documents: [document], problems: [problem] } = readPolicyText(text);
     if (document === undefined || problem !== undefined) {
       const reason = problem === undefined ? "its text is empty" : `${problem.message}; ${problem.fix}`;
       this.#refusals.push({ policy: name, path: problem?.path ?? "", reason });

@@ -193,6 +193,43 @@ Deno.test("a reply of 10 MB is taken, one over 32 MiB is refused with a line and
   await follower.waitFor({ checkout: 12 });
 });
 
+Deno.test("policies of 300 services in one reply hold nothing else up, and endless lists are not kept", async () => {
+  await using oap = await OapPlayer.start();
+  const item = (more: object) => ({ Threshold: "50", Period: 10, Count: 3, ...more });
+  const conditions = {
+    PROCESS_CPU: item({}),
+    PROCESS_THREAD_COUNT: item({}),
+    HTTP_ERROR_RATE: item({ URIRegex: "^/api" }),
+  };
+  const services = Array.from({ length: 300 }, (_, index) => `service-${index}`);
+  for (const service of services) oap.store.save(service, { ON_CPU: conditions, OFF_CPU: conditions });
+  const uris = Array.from({ length: 200_000 }, (_, index) => `/${index}`);
+  oap.store.save("odd", {
+    ON_CPU: {
+      PROCESS_CPU: item({}),
+      HTTP_ERROR_RATE: item({ URIList: uris }),
+      ...Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`OTHER_${index}`, item({})])),
+    },
+  });
+  let [lastMs, longestMs] = [performance.now(), 0];
+  const ticks = setInterval(() => {
+    const nowMs = performance.now();
+    longestMs = Math.max(longestMs, nowMs - lastMs);
+    lastMs = nowMs;
+  }, 5);
+  try {
+    await using follower = new Follower(oap.url, [...services, "odd"]);
+    await waitFor(() => follower.changes > 0 || undefined, 20);
+    assert.equal(follower.policies().length, 301);
+    assert.ok(longestMs < 700, `nothing else ran for ${longestMs} ms`);
+    const refused = follower.lines.filter((line) => line.includes("is not judged service=odd"));
+    assert.equal(refused.length, 15, refused.join("\n"));
+    assert.match(refused[0]!, /uri\.paths has 33 entries; write 1 to 32$/);
+  } finally {
+    clearInterval(ticks);
+  }
+});
+
 Deno.test("an OAP that ends and comes back is told as one line each and asked on", async () => {
   let oap = await OapPlayer.start();
   const { port, store, url } = oap;

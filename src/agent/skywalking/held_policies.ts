@@ -1,10 +1,10 @@
 import type { Logger } from "../../../lib/log.ts";
 import type { SkyWalkingConfig } from "../../model/config.ts";
-import { parsePolicies } from "../../model/policy_file.ts";
 import { ruleUris } from "../../model/policy.ts";
 import { seriesVariant } from "../../model/series.ts";
 import type { Target } from "../../model/target.ts";
 import type { PolicyText } from "../policy_sync.ts";
+import { readPolicyText } from "../policy_text.ts";
 import type { StateSchema } from "../state.ts";
 import type { OapPolicy } from "./policy_json.ts";
 import { toPolicyTexts } from "./policy_texts.ts";
@@ -113,9 +113,7 @@ export function seriesKey(series: { metric: string; variant: string; uri: string
 }
 
 function seriesOf(texts: readonly PolicyText[]): Set<string> {
-  const rules = texts.flatMap(({ source }) => parsePolicies(source).documents).flatMap(({ policy }) =>
-    policy.rules
-  );
+  const rules = texts.flatMap((text) => readPolicyText(text).documents).flatMap(({ policy }) => policy.rules);
   return new Set(
     rules.flatMap((rule) =>
       ruleUris(rule).map((uri) => seriesKey({ metric: rule.metric, variant: seriesVariant(rule), uri }))

@@ -25,13 +25,19 @@ export interface OapPolicy {
   readonly targets: readonly OapTarget[];
 }
 
+/** OAPs have 3 targets with 5 conditions each. */
+const mostEntries = 16;
+/** One more than can be judged: a longer list is refused all the same. */
+const mostUris = 33;
+
 type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads the policies that an OAP sends.
  * Source: argument ServiceWithPolicyJSON of the command ContinuousProfilingPolicyQuery.
  * Shape: a list of {ServiceName, UUID, Profiling: {TARGET: {MONITOR: {Threshold, Period, Count, URIList, URIRegex}}}}.
- * Limits: those of the message; unknown keys are ignored, values of other types are as if they were missing.
+ * Limits: of a service 16 targets with 16 conditions each, of a condition 33 different URIs; the rest is not read. Unknown
+ * keys are ignored, values of other types are as if they were missing.
  * @throws {SyntaxError} when it is no such list
  */
 export function parseOapPolicies(json: string): OapPolicy[] {
@@ -43,13 +49,14 @@ export function parseOapPolicies(json: string): OapPolicy[] {
     if (typeof service !== "string" || service === "") {
       throw new SyntaxError("An entry of the policies has no ServiceName");
     }
-    const profiling = Object.entries(asObject(asObject(entry)["Profiling"]));
+    const profiling = Object.entries(asObject(asObject(entry)["Profiling"])).slice(0, mostEntries);
     return {
       service,
       uuid: typeof uuid === "string" ? uuid : "",
       targets: profiling.map(([type, monitors]) => ({
         type,
-        items: Object.entries(asObject(monitors)).map(([monitor, item]) => readItem(monitor, asObject(item))),
+        items: Object.entries(asObject(monitors)).slice(0, mostEntries)
+          .map(([monitor, item]) => readItem(monitor, asObject(item))),
       })),
     };
   });
@@ -62,9 +69,18 @@ function readItem(monitor: string, item: Json): OapItem {
     threshold: typeof threshold === "string" || typeof threshold === "number" ? String(threshold) : "",
     period: Number(item["Period"]),
     count: Number(item["Count"]),
-    uriList: Array.isArray(list) ? list.filter((uri) => typeof uri === "string") : [],
+    uriList: Array.isArray(list) ? readUris(list) : [],
     uriRegex: typeof regex === "string" ? regex : "",
   };
+}
+
+function readUris(list: readonly unknown[]): string[] {
+  const uris = new Set<string>();
+  for (const uri of list) {
+    if (uris.size >= mostUris) break;
+    if (typeof uri === "string") uris.add(uri);
+  }
+  return [...uris];
 }
 
 function asObject(value: unknown): Json {

@@ -14,6 +14,8 @@ import type { OapTransport } from "./transport.ts";
 
 const usualPollMs = 10_000;
 const deadlineMs = 10_000;
+/** How long an answer is worked on before the agent gets to do something else. */
+const stretchMs = 50;
 /** More than fit into the 60 s that an OAP remembers a service. */
 const strangers = 16;
 
@@ -105,13 +107,15 @@ export class PolicyPoll {
     const policies = [...names].map((serviceName) => ({ serviceName, uuid: held.uuidOf(serviceName) }));
     policies.push({ serviceName: `${this.#stranger}-${this.#polls++ % strangers}`, uuid: "" });
     const answer = await this.#client.queryPolicies({ policies }, { signal, timeoutMs: deadlineMs });
-    this.#take(answer, services);
+    await this.#take(answer, services, signal);
   }
 
-  #take(answer: Commands, services: ReadonlyMap<string, Target>): void {
+  /** With pauses: policies of hundreds of services take seconds, and the agent judges meanwhile. */
+  async #take(answer: Commands, services: ReadonlyMap<string, Target>, signal: AbortSignal): Promise<void> {
     const { held, logger, onPolicies } = this.#options;
     const known = new Map(held.exportState().map(({ policy, target }) => [policy.service, target]));
     let changed = false;
+    let pauseMs = performance.now() + stretchMs;
     for (const command of commandsNamed(answer, "ContinuousProfilingPolicyQuery", logger)) {
       let policies: OapPolicy[];
       try {
@@ -132,6 +136,9 @@ export class PolicyPoll {
           uuid: policy.uuid.slice(0, 12),
         });
         changed = true;
+        if (performance.now() < pauseMs) continue;
+        await sleep(0, signal);
+        pauseMs = performance.now() + stretchMs;
       }
     }
     if (changed) onPolicies();

@@ -6,6 +6,7 @@ import { parsePolicies } from "../../model/policy_file.ts";
 import type { Target } from "../../model/target.ts";
 import { type PolicyForm, type RuleForm, writePolicy } from "../../model/write_policy.ts";
 import type { PolicyText } from "../policy_sync.ts";
+import { readPolicyText } from "../policy_text.ts";
 import { oapMonitors, oapTargets } from "../../model/skywalking.ts";
 import type { OapItem, OapPolicy } from "./policy_json.ts";
 
@@ -18,6 +19,14 @@ export interface ItemRefusal {
   readonly reason: string;
 }
 
+type TextSettings = Pick<SkyWalkingConfig, "durationSeconds" | "silenceSeconds" | "tls">;
+
+/** A policy in our words. */
+export interface PolicyTexts {
+  readonly texts: readonly PolicyText[];
+  readonly refusals: readonly ItemRefusal[];
+}
+
 /** So that the name ends below its 63 characters with all kinds in it. */
 const longestSlug = 30;
 
@@ -27,11 +36,23 @@ const longestSlug = 30;
  *
  * What cannot be judged is left out and told, item by item: SkyWalking's agent would drop it in silence.
  */
-export function toPolicyTexts(
+export function toPolicyTexts(policy: OapPolicy, target: Target, settings: TextSettings): PolicyTexts {
+  try {
+    const whole = write(policy, target, settings, (rule) => rule);
+    if (whole.texts.every((text) => readPolicyText(text).problems.length === 0)) return whole;
+  } catch {
+    // Some values cannot even be written.
+  }
+  // To write and read a text is dear, so each item is tried by itself only where the whole is not accepted.
+  return write(policy, target, settings, (rule) => reasonAgainst(rule, target) ?? rule);
+}
+
+function write(
   policy: OapPolicy,
   target: Target,
-  settings: Pick<SkyWalkingConfig, "durationSeconds" | "silenceSeconds" | "tls">,
-): { texts: PolicyText[]; refusals: ItemRefusal[] } {
+  settings: TextSettings,
+  check: (rule: RuleForm) => RuleForm | string,
+): PolicyTexts {
   const refusals: ItemRefusal[] = [];
   const groups = new Map<string, { kinds: ProfileKind[]; rules: RuleForm[] }>();
   for (const { type, items } of policy.targets) {
@@ -41,7 +62,8 @@ export function toPolicyTexts(
       continue;
     }
     const rules = items.flatMap((item) => {
-      const rule = toRule(item, target);
+      const made = toRule(item);
+      const rule = typeof made === "string" ? made : check(made);
       if (typeof rule !== "string") return [rule];
       refusals.push({ target: type, monitor: item.monitor, reason: rule });
       return [];
@@ -64,8 +86,8 @@ export function toPolicyTexts(
   return { texts, refusals };
 }
 
-/** A rule that our own parser accepts, or why there is none. */
-function toRule(item: OapItem, target: Target): RuleForm | string {
+/** A rule as far as it can be told without our own parser, or why there is none. */
+function toRule(item: OapItem): RuleForm | string {
   const monitor = oapMonitors.find(({ name }) => name === item.monitor);
   if (monitor === undefined) return "this version knows no such monitor";
   const threshold = Number(item.threshold);
@@ -75,7 +97,7 @@ function toRule(item: OapItem, target: Target): RuleForm | string {
   if (monitor.isWhole && !Number.isInteger(threshold)) {
     return `its threshold ${item.threshold} is no whole number`;
   }
-  const rule: RuleForm = {
+  return {
     metric: monitor.metric,
     threshold,
     periodSeconds: item.period,
@@ -83,10 +105,14 @@ function toRule(item: OapItem, target: Target): RuleForm | string {
     errors: monitor.metric === "http_error_rate" ? "5xx" : ruleDefaults.errors,
     ...(metrics[monitor.metric].http ? uriOf(item) : {}),
   };
+}
+
+/** Why our own parser does not accept a rule. */
+function reasonAgainst(rule: RuleForm, target: Target): string | undefined {
   const form: PolicyForm = { name: "one", target, rules: [rule], start: ["on_cpu"] };
   try {
     const [problem] = parsePolicies(writePolicy(form)).problems;
-    if (problem === undefined) return rule;
+    if (problem === undefined) return undefined;
     return `${problem.message.replace(/^rules\[0\]\./, "")}; ${problem.fix}`;
   } catch (error) {
     return (error as Error).message;
@@ -95,7 +121,7 @@ function toRule(item: OapItem, target: Target): RuleForm | string {
 
 /** A list hides an expression, as in SkyWalking's agent. */
 function uriOf({ uriList, uriRegex }: OapItem): Pick<RuleForm, "uri"> {
-  if (uriList.length > 0) return { uri: { paths: [...new Set(uriList)] } };
+  if (uriList.length > 0) return { uri: { paths: uriList } };
   return uriRegex === "" ? {} : { uri: { regex: uriRegex } };
 }
 
