@@ -4,7 +4,7 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { commandsNamed } from "../../src/agent/skywalking/command.ts";
 import { EntityBook } from "../../src/agent/skywalking/entity.ts";
 import { MeterEncoder } from "../../src/agent/skywalking/meters.ts";
-import { toEntityMetadata, toProcessProperties } from "../../src/agent/skywalking/process_properties.ts";
+import { toBeat, toProcessProperties } from "../../src/agent/skywalking/process_properties.ts";
 import { toSampleLog, toSpanEvents } from "../../src/agent/skywalking/sample_messages.ts";
 import type { SampledRequest } from "../../src/agent/skywalking/sampled_requests.ts";
 import { StackData } from "../../src/agent/skywalking/stack_data.ts";
@@ -95,14 +95,15 @@ Deno.test("processes of a host and of a pod, and their beat, are the bytes of th
       text(2, "agent"),
     ),
   );
-  const beat = create(EBPFProcessPingPkgListSchema, {
-    processes: [{ entityMetadata: toEntityMetadata(book.nameOf(shop)!) }],
-    ebpfAgentID: "agent",
-  });
-  assert.deepEqual(
-    toBinary(EBPFProcessPingPkgListSchema, beat),
-    bytes(message(1, message(1, ...entityBytes("GENERAL", "shop", "host-1", "shop"))), text(2, "agent")),
+  const entities = [shop, pod].map((one) => book.nameOf(one)!);
+  const wanted = bytes(
+    text(2, "agent"),
+    message(1, message(1, ...entityBytes("GENERAL", "shop", "host-1", "shop"))),
+    message(1, message(1, ...entityBytes("MESH", "pay.eu", "pay-0", "pay", "k8s-service"))),
   );
+  for (const _ of ["first", "again"]) {
+    assert.deepEqual(toBinary(EBPFProcessPingPkgListSchema, toBeat(entities, "agent")), wanted);
+  }
   const answer = bytes(message(1, text(1, "id-1"), message(2, number(1, 77), message(2, text(2, "shop")))));
   const [known] = fromBinary(EBPFReportProcessDownstreamSchema, answer).processes;
   assert.deepEqual([known?.processId, known?.process.case, known?.process.value?.pid], [

@@ -1,12 +1,18 @@
-import { create } from "@bufbuild/protobuf";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { BinaryWriter, WireType } from "@bufbuild/protobuf/wire";
 import {
   type EBPFProcessEntityMetadata,
   EBPFProcessEntityMetadataSchema,
+  type EBPFProcessPingPkgList,
+  EBPFProcessPingPkgListSchema,
+  EBPFProcessPingPkgSchema,
   type EBPFProcessProperties,
   EBPFProcessPropertiesSchema,
 } from "../../gen/skywalking/v3/ebpf_process_pb.ts";
 import type { Process } from "../../model/process.ts";
 import type { Entity } from "./entity.ts";
+
+const pings = new WeakMap<Entity, Uint8Array>();
 
 /** An entity as it goes over the wire. */
 export function toEntityMetadata(entity: Entity): EBPFProcessEntityMetadata {
@@ -17,6 +23,24 @@ export function toEntityMetadata(entity: Entity): EBPFProcessEntityMetadata {
     processName: entity.processName,
     labels: [...entity.labels],
   });
+}
+
+/** What says that these processes still run. Each is serialized once, as it is the same each time. */
+export function toBeat(entities: readonly Entity[], ebpfAgentID: string): EBPFProcessPingPkgList {
+  const beat = create(EBPFProcessPingPkgListSchema, { ebpfAgentID });
+  const { number: no } = EBPFProcessPingPkgListSchema.field.processes;
+  beat.$unknown = entities.map((entity) => {
+    const data = pings.get(entity) ?? serializePing(entity);
+    pings.set(entity, data);
+    return { no, wireType: WireType.LengthDelimited, data };
+  });
+  return beat;
+}
+
+/** With its length in front, as an unknown field has it. */
+function serializePing(entity: Entity): Uint8Array {
+  const ping = create(EBPFProcessPingPkgSchema, { entityMetadata: toEntityMetadata(entity) });
+  return new BinaryWriter().bytes(toBinary(EBPFProcessPingPkgSchema, ping)).finish();
 }
 
 /**

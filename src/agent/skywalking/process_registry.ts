@@ -7,7 +7,7 @@ import {
   EBPFProcessService,
 } from "../../gen/skywalking/v3/ebpf_process_pb.ts";
 import type { Entity } from "./entity.ts";
-import { toEntityMetadata } from "./process_properties.ts";
+import { toBeat, toEntityMetadata } from "./process_properties.ts";
 import type { OapTransport } from "./transport.ts";
 
 const deadlineMs = 10_000;
@@ -53,13 +53,8 @@ export class ProcessRegistry {
   /** Says that these still run. @throws {ConnectError} */
   async keepAlive(entities: readonly Entity[], signal: AbortSignal): Promise<void> {
     for (let from = 0; from < entities.length; from += mostInOneCall) {
-      const processes = entities.slice(from, from + mostInOneCall).map((entity) => ({
-        entityMetadata: toEntityMetadata(entity),
-      }));
-      await this.#client.keepAlive({ processes, ebpfAgentID: this.#agentId }, {
-        signal,
-        timeoutMs: deadlineMs,
-      });
+      const beat = toBeat(entities.slice(from, from + mostInOneCall), this.#agentId);
+      await this.#client.keepAlive(beat, { signal, timeoutMs: deadlineMs });
     }
   }
 
