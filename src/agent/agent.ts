@@ -38,7 +38,7 @@ export interface AgentParts {
   readonly budget: Budget;
   /** Takes every record to be reported. Never rejects. */
   readonly emit: (body: RecordBody) => Promise<unknown>;
-  /** Seconds of metrics in one record, at most 60. */
+  /** Seconds of metrics in one record, at most 60: it is made when the clock reaches a multiple. */
   readonly metricsEverySeconds: number;
   /** What the status says of the queue. */
   readonly queue: () => Pick<
@@ -186,7 +186,10 @@ export class Agent {
 
   #report(second: number, atBootNs: number): void {
     const { clock, budget, queue, emit } = this.#parts;
-    if (second - this.#reportedSecond >= this.#parts.metricsEverySeconds) this.#reportMetrics(second);
+    const { metricsEverySeconds: every } = this.#parts;
+    if (Math.floor((second + 1) / every) > Math.floor((this.#reportedSecond + 1) / every)) {
+      this.#reportMetrics(second);
+    }
     if (second - this.#measuredSecond >= statusEverySeconds) {
       this.#reportTraffic(this.#measuredSecond, second, atBootNs);
       this.#measuredSecond = second;

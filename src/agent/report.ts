@@ -1,7 +1,7 @@
 import { Code, ConnectError } from "@connectrpc/connect";
 import type { Logger } from "../../lib/log.ts";
 import { Backoff, sleep } from "./backoff.ts";
-import type { RecordBody, ReportWire } from "./report_wire.ts";
+import type { QueuedRecord, RecordBody, ReportWire } from "./report_wire.ts";
 import type { Spool } from "./spool.ts";
 import type { SpoolRecord } from "./spool_record.ts";
 
@@ -20,14 +20,15 @@ export interface ReportHealth {
   readonly lastError: string;
 }
 
-const intervalMs = 2_000;
+/** Of a wire that gathers nothing, which is woken by each record. */
+const idleMs = 30_000;
 const batchBytes = 1024 * 1024;
 const flushMs = 2_000;
 
 /**
  * Sends what is queued, in batches, until the backend has it.
- * Limits: a batch is 1 MiB (or one record); tasks and profiles leave at once, the rest within 2 s. Between attempts
- * that fail there are up to 30 s.
+ * Limits: a batch is 1 MiB (or one record); tasks and profiles leave at once, the rest within the time of its wire. Between
+ * attempts that fail there are up to 30 s.
  * Loss: a record the backend refuses for good is logged and forgotten; nothing else is lost here.
  */
 export class Reporter {
@@ -55,9 +56,9 @@ export class Reporter {
     const sequences = await Promise.all(
       queued.map(({ class: recordClass, body: bytes }) => this.#options.spool.append(recordClass, bytes)),
     );
-    if (queued.some(({ class: recordClass }) => recordClass === "task" || recordClass === "profile")) {
-      this.#wake.abort();
-    }
+    const gathers = this.#options.wire.gatherMs > 0;
+    const isUrgent = ({ class: name }: QueuedRecord) => !gathers || name === "task" || name === "profile";
+    if (queued.some(isUrgent)) this.#wake.abort();
     return sequences.includes(undefined) ? undefined : sequences.at(-1);
   }
 
@@ -86,7 +87,7 @@ export class Reporter {
   }
 
   async #waitForMore(): Promise<void> {
-    await sleep(intervalMs, this.#wake.signal);
+    await sleep(this.#options.wire.gatherMs || idleMs, this.#wake.signal);
     this.#wake = new AbortController();
   }
 

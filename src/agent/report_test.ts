@@ -13,6 +13,7 @@ import { NetworkChunkSchema } from "../gen/stakeout/v1/network_pb.ts";
 import { ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
 import { TaskSchema } from "../gen/stakeout/v1/task_pb.ts";
 import { Reporter } from "./report.ts";
+import type { ReportWire } from "./report_wire.ts";
 import { Spool } from "./spool.ts";
 import { StakeoutWire } from "./stakeout_wire.ts";
 import { type AgentTransport, createAgentTransport } from "./transport.ts";
@@ -274,4 +275,32 @@ Deno.test("run() ends within 2.5 s of the signal when the backend hangs", async 
     assert.ok(performance.now() - start < 2_500);
     assert.equal((await spool.peekBatch(1e6)).length, 1);
   });
+});
+
+Deno.test("Reporter sends what a wire does not gather at once", async () => {
+  const folder = await Deno.makeTempDir({ prefix: "stakeout-report-" });
+  const spool = await Spool.open(folder, { logger: silentLogger });
+  const sent: number[] = [];
+  const wire: ReportWire = {
+    ...{ url: "", gatherMs: 0, describeError: String },
+    encode: () => [{ class: "metrics", body: new Uint8Array(8) }],
+    send(records) {
+      sent.push(records.length);
+      return Promise.resolve(records.at(-1)!.sequence);
+    },
+  };
+  const reporter = new Reporter({ wire, spool, logger: silentLogger });
+  const abort = new AbortController();
+  const running = reporter.run(abort.signal);
+  const startMs = performance.now();
+  for (const wanted of [1, 2]) {
+    await reporter.report({ case: "status", value: create(AgentStatusSchema) });
+    while (sent.length < wanted) await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+  assert.ok(performance.now() - startMs < 1_000);
+  assert.deepEqual(sent, [1, 1]);
+  abort.abort();
+  await running;
+  await spool.close();
+  await Deno.remove(folder, { recursive: true });
 });

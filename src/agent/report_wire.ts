@@ -12,6 +12,8 @@ export type QueuedRecord = Pick<SpoolRecord, "class" | "body">;
 export interface ReportWire {
   /** For people and the log. */
   readonly url: string;
+  /** How long a record may wait for others to go with, tasks and profiles apart; 0 when none waits. */
+  readonly gatherMs: number;
   /** What is to be queued of a record; nothing where the protocol has no place for it. */
   encode(body: RecordBody): readonly QueuedRecord[];
   /**

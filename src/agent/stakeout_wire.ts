@@ -27,6 +27,7 @@ const deadlineMs = 15_000;
  */
 export class StakeoutWire implements ReportWire {
   readonly url: string;
+  readonly gatherMs = 2_000;
   readonly #agent: AgentInfo;
   readonly #logger: Logger;
   readonly #client: Client<typeof AgentService>;

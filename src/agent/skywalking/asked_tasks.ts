@@ -7,6 +7,7 @@ import type { Process } from "../../model/process.ts";
 import type { CommandAnswer } from "../policy_sync.ts";
 import { commandsNamed } from "./command.ts";
 import type { OapHealth } from "./oap_health.ts";
+import { nextDueMs } from "./schedule.ts";
 import { type AskedTask, readAskedTask } from "./task_command.ts";
 import type { OapTransport } from "./transport.ts";
 
@@ -88,7 +89,7 @@ export class AskedTasks {
     let nextPollMs = 0;
     while (!signal.aborted) {
       if (performance.now() >= nextPollMs) {
-        nextPollMs = performance.now() + this.#pollMs;
+        nextPollMs = nextDueMs(this.#pollMs);
         try {
           await this.#poll(signal);
           health.succeed("tasks");

@@ -10,6 +10,7 @@ import { type EntityBook, targetOf } from "./entity.ts";
 import type { HeldPolicies } from "./held_policies.ts";
 import type { OapHealth } from "./oap_health.ts";
 import { type OapPolicy, parseOapPolicies } from "./policy_json.ts";
+import { nextDueMs } from "./schedule.ts";
 import type { OapTransport } from "./transport.ts";
 
 const usualPollMs = 10_000;
@@ -77,7 +78,7 @@ export class PolicyPoll {
     if (held.forgetGone(services, performance.now())) onPolicies();
     const names = new Set(services.keys());
     if (!isDue && names.isSubsetOf(this.#asked)) return;
-    if (isDue) this.#nextPollMs = performance.now() + this.#pollMs;
+    if (isDue) this.#nextPollMs = nextDueMs(this.#pollMs);
     try {
       await this.#poll(services, signal);
       this.#asked = isDue ? names : this.#asked.union(names);

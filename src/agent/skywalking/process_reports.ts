@@ -4,6 +4,7 @@ import type { Entity, EntityBook } from "./entity.ts";
 import type { OapHealth } from "./oap_health.ts";
 import type { ProcessRegistry } from "./process_registry.ts";
 import { toProcessProperties } from "./process_properties.ts";
+import { nextDueMs } from "./schedule.ts";
 import type { OapTransport } from "./transport.ts";
 
 const beatMs = 20_000;
@@ -90,7 +91,7 @@ export class ProcessReports {
     if (!isWhole && entities.length > 0) await registry.keepAlive(entities, signal);
     if (isWhole) registry.keepOnly(entities);
     this.#beats += 1;
-    this.#nextBeatMs = performance.now() + beatMs;
+    this.#nextBeatMs = nextDueMs(beatMs);
     return true;
   }
 
