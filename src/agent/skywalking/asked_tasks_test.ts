@@ -37,7 +37,7 @@ class Harness implements AsyncDisposable {
         this.#looking.resolve();
         return this.#look.promise;
       },
-      pollMs: 0,
+      pollMs: 1,
       clock: { nowUnixMs: () => this.#nowMs },
       reasonAgainst: () => undefined,
       processesOf: (ids) =>
@@ -65,6 +65,8 @@ class Harness implements AsyncDisposable {
   /** Has the OAP say these for the next question, so many seconds after the start. */
   async hear(atSecond: number, ...commands: Record<string, string>[]): Promise<string[]> {
     await this.#looking.promise;
+    // Until the next question is due.
+    await new Promise((resolve) => setTimeout(resolve, 2));
     this.#commands = commands;
     this.#nowMs = startMs + atSecond * 1000;
     this.#looking = Promise.withResolvers();
