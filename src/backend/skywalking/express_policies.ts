@@ -99,18 +99,10 @@ function takeRules(
 ): boolean {
   sayDifferences(policy, refuse);
   let isAny = false;
-  policy.start.forEach((kind, startIndex) => {
-    if (kind !== "network") return;
-    refuse(
-      `start[${startIndex}]`,
-      "this version does not keep what SkyWalking's agent measures of the network",
-    );
-  });
   policy.rules.forEach((rule, index) => {
     const monitor = toMonitor(rule);
     if (typeof monitor === "string") return refuse(`rules[${index}]`, monitor);
     for (const kind of policy.start) {
-      if (kind === "network") continue;
       const slot = `${kind} ${monitor.name}`;
       const other = slots.get(slot);
       if (other === undefined) {

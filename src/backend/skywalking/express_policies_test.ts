@@ -51,6 +51,14 @@ start: [off_cpu]
   assert.notEqual(other.services.get("shop")?.uuid, again?.uuid);
 });
 
+Deno.test("expressPolicies() puts network profiles under NETWORK, beside the others of their rule", () => {
+  const rest = `target: { service: shop }\n${cpu}start: [network, on_cpu]\n`;
+  const { services, refused } = expressPolicies([entry("one", rest)], [shop], "node-1");
+  const PROCESS_CPU = { Threshold: "80", Period: 10, Count: 5 };
+  assert.deepEqual(services.get("shop")?.profiling, { ON_CPU: { PROCESS_CPU }, NETWORK: { PROCESS_CPU } });
+  assert.deepEqual(refused, []);
+});
+
 Deno.test("expressPolicies() refuses what SkyWalking cannot say, each with its place", () => {
   const rest = `target: { service: shop }
 rules:
@@ -67,10 +75,10 @@ on_cpu: { frequency: 500 }
 `;
   const found = refusals(rest);
   assert.deepEqual(found.map(([path]) => path), [
-    ...["duration", "silence", "on_cpu.frequency", "start[1]"],
+    ...["duration", "silence", "on_cpu.frequency"],
     ...[0, 1, 2, 3, 4, 5].map((index) => `rules[${index}]`),
   ]);
-  assert.equal(found[5]?.[1], "SkyWalking's thresholds are whole numbers; this is 80.5");
+  assert.equal(found[4]?.[1], "SkyWalking's thresholds are whole numbers; this is 80.5");
   assert.equal(expressPolicies([entry("one", rest)], [shop], "node-1").services.size, 0);
 });
 

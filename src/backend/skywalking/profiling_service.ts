@@ -7,13 +7,32 @@ import type {
 import { ProfileKind, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import { makeCommand, noCommands, requireAgent, sessionKey } from "./call_context.ts";
 import type { RoverStacks } from "./chunk_tables.ts";
+import { coveredProcesses } from "./network_coverage.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverTask } from "./rover_task.ts";
 import type { RoverShared } from "./rover_shared.ts";
 
-const targets = { [ProfileKind.ON_CPU]: "ON_CPU", [ProfileKind.OFF_CPU]: "OFF_CPU" } as const;
-/** A task of two kinds has two ids for the agent: one that is ours with this behind it. */
-const suffixes = { [ProfileKind.ON_CPU]: "-on", [ProfileKind.OFF_CPU]: "-off" } as const;
+const targets = {
+  [ProfileKind.ON_CPU]: "ON_CPU",
+  [ProfileKind.OFF_CPU]: "OFF_CPU",
+  [ProfileKind.NETWORK]: "NETWORK",
+} as const;
+/** A task of several kinds has as many ids for the agent: each is ours with this behind it. */
+const suffixes = {
+  [ProfileKind.ON_CPU]: "-on",
+  [ProfileKind.OFF_CPU]: "-off",
+  [ProfileKind.NETWORK]: "-net",
+} as const;
+/** The slowest and the failed requests are sampled; what they and their answers contain is not asked for. */
+const networkExtension = JSON.stringify({
+  NetworkSamplings: [{
+    ...{ URIRegex: null, MinDuration: 0, When4xx: true, When5xx: true },
+    Settings: {
+      ...{ RequireCompleteRequest: false, MaxRequestSize: 0 },
+      ...{ RequireCompleteResponse: false, MaxResponseSize: 0 },
+    },
+  }],
+});
 const idLength = 32;
 const bufferedCharacters = 1024 * 1024;
 /** How far ahead of ours an agent's clock may run within a task. */
@@ -50,7 +69,7 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
       const commands = agent.runningTasks.flatMap((one) => {
         if (one.askedAtMs === undefined || one.askedAtMs <= Number(latestUpdateTime)) return [];
         if (one.fetched(nowMs)) begun.push(one);
-        return toCommands(one, one.askedAtMs);
+        return toCommands(agent, one, one.askedAtMs);
       });
       await agent.report(begun.map((one) => one.body()));
       return { commands };
@@ -99,11 +118,14 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
   };
 }
 
-/** One command a process and kind, as an OAP sends it. */
-function toCommands({ task }: RoverTask, askedAtMs: number) {
+/** One command a process and kind, as an OAP sends it; one for all processes of a network profile. */
+function toCommands(agent: RoverAgent, { task }: RoverTask, askedAtMs: number) {
   return task.kinds.flatMap((kind) => {
-    if (kind !== ProfileKind.ON_CPU && kind !== ProfileKind.OFF_CPU) return [];
-    return task.processIds.map((ProcessId) =>
+    if (kind === ProfileKind.UNSPECIFIED) return [];
+    const ids = kind === ProfileKind.NETWORK
+      ? [coveredProcesses(agent, task).map(({ id }) => id).join()]
+      : task.processIds;
+    return ids.map((ProcessId) =>
       makeCommand("EBPFProfilingTaskQuery", {
         TaskId: task.kinds.length === 1 ? task.id : task.id + suffixes[kind],
         ProcessId,
@@ -111,7 +133,7 @@ function toCommands({ task }: RoverTask, askedAtMs: number) {
         TriggerType: "FIXED_TIME",
         TargetType: targets[kind],
         TaskStartTime: String(task.startedAtUnixMs),
-        ExtensionConfigJSON: "null",
+        ExtensionConfigJSON: kind === ProfileKind.NETWORK ? networkExtension : "null",
         FixedTriggerDuration: String(task.durationSeconds),
       })
     );

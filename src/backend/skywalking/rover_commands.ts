@@ -6,8 +6,10 @@ import type { AgentDirectory } from "../agent_directory.ts";
 import type { AgentCommand, AgentStream } from "../agent_stream.ts";
 import type { ChangeFeed } from "../change_feed.ts";
 import type { CommandDesk } from "../command_desk.ts";
+import { findNetworkTask } from "./network_coverage.ts";
 import type { RoverAgent } from "./rover_agent.ts";
-import { makeTask, mostTasks } from "./task_admission.ts";
+import type { RoverTask } from "./rover_task.ts";
+import { makeTask, mostTasks, networkRuns } from "./task_admission.ts";
 
 export interface RoverCommandsOptions {
   readonly agents: AgentDirectory;
@@ -18,6 +20,8 @@ export interface RoverCommandsOptions {
   readonly signal: AbortSignal;
 }
 
+/** As with our own agents. */
+const longestSeconds = 3_600;
 const idleMs = 30_000;
 
 /**
@@ -80,8 +84,11 @@ export class RoverCommands {
         return desk.answer(agentId, wish.commandId, { taskId: "", refused: "", ...answer });
       }
       case "extendTask": {
-        const refused = "SkyWalking's agent cannot extend a task; start another";
-        return desk.answer(agentId, command.value.commandId ?? "", { taskId: "", refused });
+        const { commandId = "", taskId = "", seconds = 0 } = command.value;
+        const found = agent.tasks.get(taskId);
+        const refused = extendTask(found, seconds, clock.nowUnixMs());
+        if (found !== undefined && refused === "") await agent.report([found.body()]);
+        return desk.answer(agentId, commandId, { taskId: "", refused });
       }
       case "stopTask": {
         const found = agent.tasks.get(command.value.taskId ?? "");
@@ -94,6 +101,20 @@ export class RoverCommands {
   }
 }
 
+/** Lets a task run longer; why it cannot, `""` when it does. */
+function extendTask(found: RoverTask | undefined, seconds: number, nowMs: number): string {
+  if (found?.task.state !== TaskState.RUNNING) return "The task does not run any more";
+  const { task, askedAtMs } = found;
+  if (askedAtMs === undefined || task.kinds.some((kind) => kind !== ProfileKind.NETWORK)) {
+    return "SkyWalking's agent extends only network profiles that somebody asked for; start another";
+  }
+  if (task.durationSeconds + seconds > longestSeconds) {
+    return `A task runs for ${longestSeconds} s at most; this one has ${task.durationSeconds}`;
+  }
+  found.extend(seconds, nowMs);
+  return "";
+}
+
 async function startTask(
   agent: RoverAgent,
   { processIds, kinds, durationSeconds }: StartTask,
@@ -104,7 +125,15 @@ async function startTask(
   );
   if (processes.length < processIds.length) return { refused: "A process does not run any more" };
   if (kinds.includes(ProfileKind.NETWORK)) {
-    return { refused: "This version does not keep what SkyWalking's agent measures of the network" };
+    const [first] = processes;
+    if (
+      processes.some(({ service, instance }) => service !== first?.service || instance !== first.instance)
+    ) {
+      return { refused: "SkyWalking's agent takes the network of one instance; these are of two" };
+    }
+    if (processes.some((process) => findNetworkTask(agent, process) !== undefined)) {
+      return { refused: networkRuns };
+    }
   }
   if (kinds.includes(ProfileKind.ON_CPU) && processes.some(({ canProfile }) => !canProfile)) {
     return { refused: "SkyWalking's agent says that it cannot take on-CPU profiles of this process" };

@@ -21,8 +21,7 @@ export const roverFrequencyHz = 111;
 /** One task on an agent of SkyWalking. */
 export class RoverTask {
   readonly task: Task;
-  /** Of a task that somebody asked for: when it was last changed; undefined for one that a policy started. */
-  readonly askedAtMs: number | undefined;
+  #askedAtMs: number | undefined;
   readonly #tables = new Map<ProfileKind, Promise<ChunkTables>>();
   #isFetched = false;
   hasData = false;
@@ -31,7 +30,18 @@ export class RoverTask {
 
   constructor(task: MessageInitShape<typeof TaskSchema>, { askedAtMs }: { askedAtMs?: number } = {}) {
     this.task = create(TaskSchema, task);
-    this.askedAtMs = askedAtMs;
+    this.#askedAtMs = askedAtMs;
+  }
+
+  /** Of a task that somebody asked for: when it was last changed; undefined for one that a policy started. */
+  get askedAtMs(): number | undefined {
+    return this.#askedAtMs;
+  }
+
+  /** Lets a task that somebody asked for run longer; the agent learns it at its next question. */
+  extend(seconds: number, nowMs: number): void {
+    this.task.durationSeconds += seconds;
+    this.#askedAtMs = Math.max(nowMs, (this.#askedAtMs ?? 0) + 1);
   }
 
   /** Records that hold the task as it is. */

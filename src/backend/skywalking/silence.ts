@@ -1,4 +1,4 @@
-import type { ProfileKind, Task } from "../../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind, type Task } from "../../gen/stakeout/v1/task_pb.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverProcess } from "./rover_process.ts";
 
@@ -30,7 +30,10 @@ export function exeOf({ row, processName }: RoverProcess): string {
   return row.exe || processName;
 }
 
-/** Silence is of an executable in an instance, whatever policy tripped and whichever pid it has by now. */
+/**
+ * Silence is of an executable in an instance, whatever policy tripped and whichever pid it has by now; of network profiles,
+ * which cover the instance, of that.
+ */
 function silenceKey(service: string, instance: string, exe: string, kind: ProfileKind): string {
-  return JSON.stringify([service, instance, exe, kind]);
+  return JSON.stringify([service, instance, kind === ProfileKind.NETWORK ? "" : exe, kind]);
 }

@@ -4,6 +4,7 @@ import type { ContinuousProfilingCause } from "../../gen/skywalking/v3/continuou
 import { type CauseSchema, ProfileKind, SlotState, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
 import { seriesVariant } from "../../model/series.ts";
 import type { ExpressedRule } from "./express_policies.ts";
+import { coversProcess, findNetworkTask } from "./network_coverage.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverProcess } from "./rover_process.ts";
 import { exeOf, keepSilent, silentUntilMs } from "./silence.ts";
@@ -27,6 +28,8 @@ interface Episode {
 
 /** As many as on a host of ours. */
 export const mostTasks = 2;
+/** Why a second network profile of the same processes may not start: what they send would count twice. */
+export const networkRuns = "A network profile of this instance runs already";
 const episodeGapMs = 60_000;
 const mostEpisodes = 10_000;
 
@@ -87,6 +90,9 @@ export class TaskAdmission {
       const seconds = Math.ceil(silentMs / 1000);
       return { kind: "silence", message: `Silent for ${seconds} s more, as a task of this kind ran here` };
     }
+    if (kind === ProfileKind.NETWORK && findNetworkTask(agent, process) !== undefined) {
+      return { kind: "concurrency", message: networkRuns };
+    }
     if (agent.runningTasks.length < mostTasks) return undefined;
     return { kind: "concurrency", message: `${mostTasks} tasks run on this host already` };
   }
@@ -139,7 +145,8 @@ export function makeTask(
 
 function findEmpty(agent: RoverAgent, process: RoverProcess, kind: ProfileKind): RoverTask | undefined {
   return agent.runningTasks.find(({ task, hasData, askedAtMs }) =>
-    !hasData && askedAtMs === undefined && task.processIds.includes(process.id) && task.kinds.includes(kind)
+    !hasData && askedAtMs === undefined && task.kinds.includes(kind) &&
+    (kind === ProfileKind.NETWORK ? coversProcess(task, process) : task.processIds.includes(process.id))
   );
 }
 
