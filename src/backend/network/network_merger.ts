@@ -82,7 +82,8 @@ export class NetworkMerger {
       this.#missing += chunk.number - this.#nextNumber;
     }
     this.#nextNumber = chunk.number + 1;
-    this.#observedSeconds += this.#countWithin(start, start + chunk.seconds);
+    // Several chunks may tell of the same seconds.
+    this.#observedSeconds += this.#countWithin(Math.max(start, this.#endSecond), start + chunk.seconds);
     this.#endSecond = Math.max(this.#endSecond, start + chunk.seconds);
     if (chunk.limits.length > 0) this.#limits = chunk.limits;
     for (const process of chunk.processes) put(this.#processes, process.processId, process, maxEdges);

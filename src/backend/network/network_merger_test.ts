@@ -71,6 +71,19 @@ Deno.test("NetworkMerger adds up counts, keeps extremes and the last gauge, and 
   assert.deepEqual([profile.loss?.merged, profile.loss?.unreadable, profile.missingChunks], [3n, 4n, 0]);
 });
 
+Deno.test("NetworkMerger counts seconds once of which several chunks tell", () => {
+  const [first, second] = chunks();
+  const more = { ...chunk(1), startUnixMs: first!.startUnixMs };
+  const profile = merge({ fromSecond: 0, toSecond: 0 }, [first!, more, { ...second!, number: 2 }]);
+  assert.deepEqual([profile.observedSeconds, profile.missingChunks], [10, 0]);
+});
+
+Deno.test("NetworkMerger holds a count that has reached its bits", () => {
+  const most = 0xffff_ffff;
+  const full = [0, 1].map((number) => chunk(number, { traffic: [{ edge: 1, second: 0, retransmits: most }] }));
+  assert.equal(merge({ fromSecond: 0, toSecond: 0 }, full).totals[0]?.retransmits, most);
+});
+
 Deno.test("NetworkMerger cuts to a range, and names stay", () => {
   const profile = merge({ fromSecond: 4, toSecond: 7 }, chunks());
   assert.deepEqual([profile.totals[0]?.sentBytes, profile.samples.length, profile.seconds], [20n, 1, 3]);

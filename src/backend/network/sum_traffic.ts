@@ -15,6 +15,9 @@ const longCounts = [
   ...["receivedBytes", "sentBytes", "receivedMessages", "sentMessages", "connectSumNs", "rttSumUs"],
 ] as readonly LongCount[];
 
+/** What does not fit into 32 bits is no message. */
+const largestCount = 0xffff_ffff;
+
 type Count = Exclude<
   { [K in keyof NetworkTraffic]: NetworkTraffic[K] extends number ? K : never }[keyof NetworkTraffic],
   "edge" | "second" | "open" | "rttMinUs" | "rttMaxUs" | undefined
@@ -26,7 +29,7 @@ type LongCount = Exclude<
 
 /** Adds a later second of the same edge to a sum. */
 export function addTraffic(sum: NetworkTraffic, row: NetworkTraffic): void {
-  for (const count of counts) sum[count] += row[count];
+  for (const count of counts) sum[count] = Math.min(sum[count] + row[count], largestCount);
   for (const count of longCounts) sum[count] += row[count];
   sum.open = row.open;
   if (row.connectMaxNs > sum.connectMaxNs) sum.connectMaxNs = row.connectMaxNs;

@@ -6,6 +6,8 @@ import { seriesVariant } from "../../model/series.ts";
 import { type OapMonitor, oapMonitors } from "../../model/skywalking.ts";
 import { SlotState } from "../../gen/stakeout/v1/task_pb.ts";
 import { noCommands, requireAgent, sessionKey } from "./call_context.ts";
+import { isNetworkMeter } from "./network_meter.ts";
+import { NetworkParts } from "./network_parts.ts";
 import type { RecordBody } from "./record_body.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverProcess } from "./rover_process.ts";
@@ -29,21 +31,36 @@ interface Point {
   count: number;
 }
 
-/** Takes the five meters of continuous profiling as series of ours; the others are ignored with a line in the log each. */
+/** What a call has told and is not stored yet. */
+interface Held {
+  readonly points: Map<string, Point>;
+  readonly network: NetworkParts;
+}
+
+/**
+ * Takes the five meters of continuous profiling as series of ours, and those of network profiling into network profiles; the
+ * others are ignored with a line in the log each.
+ */
 export function createMeterService(options: RoverShared): ServiceImpl<typeof MeterReportService> {
   const { directory, logger, clock } = options;
   const ignored = new Set<string>();
 
-  function read(data: MeterData, context: HandlerContext, points: Map<string, Point>): void {
+  function ignore({ metric }: MeterData): void {
+    const name = metric.value?.name ?? "";
+    if (ignored.has(name) || ignored.size >= mostNames) return;
+    ignored.add(name);
+    logger.info("A meter that is not kept here is ignored", { meter: name.slice(0, 100) });
+  }
+
+  function read(data: MeterData, context: HandlerContext, { points, network }: Held): void {
+    if (isNetworkMeter(data)) {
+      if (!network.addMeter(data)) ignore(data);
+      return;
+    }
     const { metric, service, serviceInstance: instance } = data;
     const name = metric.value?.name ?? "";
     const monitor = oapMonitors.find(({ meter }) => meter === name);
-    if (monitor === undefined || metric.case !== "singleValue") {
-      if (ignored.has(name) || ignored.size >= mostNames) return;
-      ignored.add(name);
-      logger.info("A meter that is not kept here is ignored", { meter: name.slice(0, 100) });
-      return;
-    }
+    if (monitor === undefined || metric.case !== "singleValue") return ignore(data);
     const labels = new Map(metric.value.labels.map(({ name, value }) => [name, value]));
     const names = { layer: labels.get("layer") ?? "", service, instance };
     const processName = labels.get("process_name") ?? "";
@@ -70,40 +87,46 @@ export function createMeterService(options: RoverShared): ServiceImpl<typeof Met
     points.clear();
   }
 
-  async function* each(stream: AsyncIterable<MeterData>): AsyncGenerator<MeterData[]> {
-    let first: MeterData | undefined;
-    for await (const data of stream) {
-      first ??= data;
-      // Only the first of a stream has to say whose it is.
-      if (data.service === "") {
-        data.service = first.service;
-        data.serviceInstance = first.serviceInstance;
+  async function collect(stream: AsyncIterable<MeterData>, context: HandlerContext) {
+    const held = { points: new Map<string, Point>(), network: new NetworkParts(options, context) };
+    try {
+      for await (const data of stream) {
+        read(data, context, held);
+        if (held.points.size >= bufferedMeters) await storePoints(held.points);
+        if (held.network.isFull) await held.network.store();
       }
-      if (data.timestamp === 0n) data.timestamp = first.timestamp;
-      yield [data];
+    } finally {
+      // What came before a stream broke is kept: it is not sent again.
+      await held.network.store();
     }
-  }
-
-  async function collect(stream: AsyncIterable<MeterData[]>, context: HandlerContext) {
-    const points = new Map<string, Point>();
-    for await (const batch of stream) {
-      for (const data of batch) {
-        read(data, context, points);
-        if (points.size >= bufferedMeters) await storePoints(points);
-      }
-    }
-    await storePoints(points);
+    await storePoints(held.points);
     return noCommands;
   }
 
-  async function* batches(stream: AsyncIterable<{ meterData: MeterData[] }>): AsyncGenerator<MeterData[]> {
-    for await (const { meterData } of stream) yield meterData;
-  }
-
   return {
-    collect: (stream, context) => collect(each(stream), context),
-    collectBatch: (stream, context) => collect(batches(stream), context),
+    collect: (stream, context) => collect(inherit(stream), context),
+    collectBatch: (stream, context) => collect(inheritEach(stream), context),
   };
+}
+
+/** Only the first has to say whose it is and of when: the others are of the same. */
+async function* inherit(stream: AsyncIterable<MeterData> | Iterable<MeterData>): AsyncGenerator<MeterData> {
+  let first: MeterData | undefined;
+  for await (const data of stream) {
+    first ??= data;
+    if (data.service === "") {
+      data.service = first.service;
+      data.serviceInstance = first.serviceInstance;
+    }
+    if (data.timestamp === 0n) data.timestamp = first.timestamp;
+    yield data;
+  }
+}
+
+async function* inheritEach(
+  stream: AsyncIterable<{ readonly meterData: readonly MeterData[] }>,
+): AsyncGenerator<MeterData> {
+  for await (const { meterData } of stream) yield* inherit(meterData);
 }
 
 /**

@@ -95,7 +95,7 @@ export class RoverCommands {
         if (found?.task.state !== TaskState.RUNNING) return;
         const message = "SkyWalking's agent goes on until the task's time is over; what it sends is left out";
         found.end(TaskState.STOPPED, clock.nowUnixMs(), message);
-        return await agent.report([found.body()]);
+        return await agent.report(found.endBodies());
       }
     }
   }

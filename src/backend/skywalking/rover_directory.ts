@@ -119,6 +119,21 @@ export class RoverDirectory {
     return undefined;
   }
 
+  /** The agent that the connection's earlier calls were of. */
+  caller(session: object): RoverAgent | undefined {
+    return this.#bySession.get(session);
+  }
+
+  /** A process by the id that it was given, of this connection's agent before others. */
+  process(id: string, session: object): { agent: RoverAgent; process: RoverProcess } | undefined {
+    const own = this.#bySession.get(session);
+    for (const agent of own === undefined ? this.agents.values() : [own, ...this.agents.values()]) {
+      const process = agent.processes.get(id);
+      if (process !== undefined) return { agent, process };
+    }
+    return undefined;
+  }
+
   /** A task by the id that its agent has of it. */
   task(id: string): { agent: RoverAgent; task: RoverTask } | undefined {
     for (const agent of this.agents.values()) {

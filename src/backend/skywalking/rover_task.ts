@@ -1,14 +1,17 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
+import { type NetworkChunk, NetworkChunkSchema } from "../../gen/stakeout/v1/network_pb.ts";
 import { type ProfileChunk, ProfileChunkSchema } from "../../gen/stakeout/v1/profile_pb.ts";
 import {
   LossCountsSchema,
-  type ProfileKind,
+  ProfileKind,
   type Task,
   TaskSchema,
   TaskState,
 } from "../../gen/stakeout/v1/task_pb.ts";
 import type { Store } from "../store/store.ts";
 import { ChunkTables, type RoverStacks } from "./chunk_tables.ts";
+import { NetworkChunks, type NetworkFlush } from "./network_chunks.ts";
+import type { EdgePeople } from "./network_edges.ts";
 import type { RecordBody } from "./record_body.ts";
 
 /** After its time an agent sends what it has left, within five seconds. */
@@ -23,6 +26,7 @@ export class RoverTask {
   readonly task: Task;
   #askedAtMs: number | undefined;
   readonly #tables = new Map<ProfileKind, Promise<ChunkTables>>();
+  #network: NetworkChunks | undefined;
   #isFetched = false;
   hasData = false;
   /** Times it was reported again before it had any data. */
@@ -60,7 +64,13 @@ export class RoverTask {
   /** Goes on with the profile of a kind as an earlier run of this backend left it. */
   async restore(kind: ProfileKind, store: Store): Promise<void> {
     this.#isFetched = true;
-    await this.#open(kind, store);
+    if (kind === ProfileKind.NETWORK) await this.#readNetwork(store);
+    else await this.#open(kind, store);
+  }
+
+  /** False for one that somebody asked for until the agent knows of it. */
+  get isBegun(): boolean {
+    return this.#askedAtMs === undefined || this.#isFetched;
   }
 
   /** Records of what the agent counted until `atMs`. */
@@ -75,6 +85,18 @@ export class RoverTask {
     return chunks.map((value) => ({ case: "profile" as const, value }));
   }
 
+  /** Records of what the agent told of the network. */
+  writeNetwork(flush: NetworkFlush, nowMs: number, people: EdgePeople): RecordBody[] {
+    this.#network ??= new NetworkChunks(this.task);
+    return this.#toBodies(this.#network.write(flush, nowMs, people));
+  }
+
+  /** Records of a task that has ended: the end of its network profile before it. */
+  endBodies(): RecordBody[] {
+    const last = this.#network?.finish(Number(this.task.endedAtUnixMs)) ?? [];
+    return [...this.#toBodies(last), this.body()];
+  }
+
   /** Ends the task when its time is over; true when it just did. */
   endInTime(nowMs: number, isAlive: boolean): boolean {
     const { task } = this;
@@ -87,7 +109,11 @@ export class RoverTask {
     }
     if (waits || nowMs < endMs + lateMs) return false;
     if (this.hasData) this.end(isAlive ? TaskState.DONE : TaskState.TARGET_EXITED, endMs, "");
-    else this.end(TaskState.FAILED, endMs, `SkyWalking's agent has sent no stacks${this.#describeRepeats()}`);
+    else {
+      const isNetwork = task.kinds.every((kind) => kind === ProfileKind.NETWORK);
+      const nothing = isNetwork ? "nothing of the network" : "no stacks";
+      this.end(TaskState.FAILED, endMs, `SkyWalking's agent has sent ${nothing}${this.#describeRepeats()}`);
+    }
     return true;
   }
 
@@ -98,6 +124,20 @@ export class RoverTask {
 
   #describeRepeats(): string {
     return this.repeats === 0 ? "" : `, and reported the task ${this.repeats} times more`;
+  }
+
+  #toBodies(chunks: readonly NetworkChunk[]): RecordBody[] {
+    for (const chunk of chunks) this.#countMessages(chunk);
+    return chunks.map((value) => ({ case: "network" as const, value }));
+  }
+
+  /** In messages, as with our own agents. */
+  #countMessages({ traffic }: NetworkChunk): void {
+    this.hasData = true;
+    const messages = traffic.reduce((sum, row) => sum + row.receivedMessages + row.sentMessages, 0n);
+    const sum = this.task.loss ??= create(LossCountsSchema);
+    sum.taken += messages;
+    sum.stored += messages;
   }
 
   #count({ loss }: ProfileChunk): void {
@@ -119,19 +159,37 @@ export class RoverTask {
     return opening;
   }
 
+  async #readNetwork(store: Store): Promise<void> {
+    const network = new NetworkChunks(this.task);
+    for await (const data of readAll(store, this.task.id, ProfileKind.NETWORK)) {
+      const chunk = fromBinary(NetworkChunkSchema, data);
+      network.resume(chunk);
+      this.#countMessages(chunk);
+    }
+    this.#network = network;
+  }
+
   /** Tables behind what an earlier run stored. */
   async #read(kind: ProfileKind, store: Store): Promise<ChunkTables> {
     const tables = new ChunkTables(this.task.id, kind, Number(this.task.startedAtUnixMs));
-    let from = 0;
-    while (true) {
-      const chunks = await store.readChunks(this.task.id, kind, from);
-      if (chunks.length === 0) return tables;
-      for (const { number, data } of chunks) {
-        const chunk = fromBinary(ProfileChunkSchema, data);
-        tables.resume(chunk);
-        this.#count(chunk);
-        from = number + 1;
-      }
+    for await (const data of readAll(store, this.task.id, kind)) {
+      const chunk = fromBinary(ProfileChunkSchema, data);
+      tables.resume(chunk);
+      this.#count(chunk);
+    }
+    return tables;
+  }
+}
+
+/** All chunks of a profile that are stored, in order. */
+async function* readAll(store: Store, taskId: string, kind: ProfileKind): AsyncGenerator<Uint8Array> {
+  let from = 0;
+  while (true) {
+    const chunks = await store.readChunks(taskId, kind, from);
+    if (chunks.length === 0) return;
+    for (const { number, data } of chunks) {
+      yield data;
+      from = number + 1;
     }
   }
 }

@@ -16,6 +16,7 @@ import type { ReportSink } from "../report_sink.ts";
 import type { Store } from "../store/store.ts";
 import { noCommands } from "./call_context.ts";
 import { createContinuousService } from "./continuous_service.ts";
+import { createLogService } from "./log_service.ts";
 import { createMeterService } from "./meter_service.ts";
 import { createProcessService, inventory } from "./process_service.ts";
 import { createProfilingService } from "./profiling_service.ts";
@@ -70,7 +71,7 @@ export class RoverWire {
     add(MeterReportService, createMeterService(this.#shared));
     // What agents call besides is taken and answered, so that they do not fail for it, but nothing of it is kept.
     add(ManagementService, { reportInstanceProperties: () => noCommands, keepAlive: () => noCommands });
-    add(LogReportService, { collect: (stream) => drain(stream, noCommands) });
+    add(LogReportService, createLogService(this.#shared));
     add(SpanAttachedEventReportService, { collect: (stream) => drain(stream, noCommands) });
     add(EventService, { collect: (stream) => drain(stream, noCommands) });
     add(TraceSegmentReportService, {
@@ -119,7 +120,7 @@ function endTasks(agent: RoverAgent, nowMs: number) {
     const isOver = task.state !== TaskState.RUNNING && nowMs - Number(task.endedAtUnixMs) > endedTasksMs;
     if (isOver) agent.tasks.delete(id);
   }
-  return ended.map((task) => task.body());
+  return ended.flatMap((task) => task.endBodies());
 }
 
 async function drain<T>(stream: AsyncIterable<unknown>, answer: T): Promise<T> {
