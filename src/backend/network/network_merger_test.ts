@@ -80,7 +80,9 @@ Deno.test("NetworkMerger counts seconds once of which several chunks tell", () =
 
 Deno.test("NetworkMerger holds a count that has reached its bits", () => {
   const most = 0xffff_ffff;
-  const full = [0, 1].map((number) => chunk(number, { traffic: [{ edge: 1, second: 0, retransmits: most }] }));
+  const full = [0, 1].map((number) =>
+    chunk(number, { traffic: [{ edge: 1, second: 0, retransmits: most }] })
+  );
   assert.equal(merge({ fromSecond: 0, toSecond: 0 }, full).totals[0]?.retransmits, most);
 });
 

@@ -17,6 +17,7 @@ import { networkLimits } from "./network_limits.ts";
 import type { MeterEnds } from "./network_meter.ts";
 import type { RoverSample } from "./network_sample.ts";
 import type { NetworkSum } from "./network_sum.ts";
+import { spreadTraffic } from "./spread_traffic.ts";
 
 /** What an agent tells at one time. */
 export interface NetworkFlush {
@@ -29,6 +30,8 @@ export interface NetworkFlush {
 }
 
 const mostSeconds = 60;
+/** Longest interval of an agent: Rover has two seconds, Stakeout's five. */
+const mostSpread = 5;
 const mostSamples = 1_000;
 /** What comes after the task's end, and by a clock that runs ahead. */
 const lateSeconds = 60;
@@ -46,7 +49,8 @@ const tables = {
  * Makes the chunks of one network profile out of what SkyWalking's agent measured.
  *
  * Shape: the agent tells every two seconds what it counted since the last time, and nothing of nothing. A chunk covers the
- * seconds since the one before, and its rows are all in its last second. Chunks without rows fill silence of over a minute.
+ * seconds since the one before; counts are spread evenly over the last of them, five at most, since they are of the agent's
+ * last interval however long nothing passed before it. Chunks without rows fill silence of over a minute.
  * Units: seconds are of the task; the agent's clock may be another than ours, so its times are moved between the task's
  * start and now.
  * Limits: see NetworkEdges; 1,000 samples at once.
@@ -76,7 +80,7 @@ export class NetworkChunks {
   /** Chunks of one flush. */
   write({ atMs, sums, samples, invalid }: NetworkFlush, nowMs: number, people: EdgePeople): NetworkChunk[] {
     const sentMs = this.#toOurs(atMs, nowMs);
-    const open = this.#open(sentMs);
+    const open = sums.length > 0 || this.#untilSecond === 0 ? this.#open(sentMs) : this.#openLast();
     for (const process of people.covered()) this.#edges.learn(process, true);
     const rows = new Map<number, NetworkTraffic>();
     open.loss.droppedRows += BigInt(invalid);
@@ -87,7 +91,7 @@ export class NetworkChunks {
         continue;
       }
       if (found.isMerged) open.loss.merged++;
-      const row = sum.toTraffic(found.edge, open.seconds - 1, ends.isServer);
+      const row = sum.toTraffic(found.edge, ends.isServer);
       const same = rows.get(found.edge);
       if (same === undefined) rows.set(found.edge, row);
       else addTraffic(same, row);
@@ -105,7 +109,10 @@ export class NetworkChunks {
     const { processes, edges } = this.#edges.takeUnsaid();
     for (const process of processes) open.add("processes", process);
     for (const edge of edges) open.add("edges", edge);
-    for (const row of rows.values()) open.add("traffic", row);
+    const seconds = open.lastSeconds(mostSpread);
+    for (const row of rows.values()) {
+      for (const part of spreadTraffic(row, seconds)) open.add("traffic", part);
+    }
     for (const row of sampleRows) open.add("samples", row);
     return this.#close(open, false);
   }
@@ -125,6 +132,13 @@ export class NetworkChunks {
     }
     open.begin(Math.min(this.#untilSecond, second - 1), second);
     this.#untilSecond = Math.max(this.#untilSecond, second);
+    return open;
+  }
+
+  /** Begins a chunk of a second that was told already: requests come apart from meters, and are no measure of time. */
+  #openLast(): OpenChunks {
+    const open = new OpenChunks();
+    open.begin(this.#untilSecond - 1, this.#untilSecond);
     return open;
   }
 
@@ -165,8 +179,11 @@ class OpenChunks {
     this.#bytes = 0;
   }
 
-  get seconds(): number {
-    return this.chunks.at(-1)!.seconds;
+  /** Numbers of so many seconds at the end, of those that there are. */
+  lastSeconds(most: number): number[] {
+    const { seconds } = this.chunks.at(-1)!;
+    const count = Math.min(most, seconds);
+    return Array.from({ length: count }, (_, index) => seconds - count + index);
   }
 
   add<T extends keyof typeof tables>(table: T, row: NetworkChunk[T][number]): void {

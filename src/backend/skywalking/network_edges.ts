@@ -34,7 +34,7 @@ const loopback = Uint8Array.of(127, 0, 0, 1);
  * Numbers the edges of one network profile, and knows what of them has still to be said. SkyWalking tells each connection of a
  * server by itself; here a client's own port is left out, as with our own agents.
  *
- * Limits: 3,500 edges; peers beyond, and those whose address is none, are one edge of their process.
+ * Limits: 3,500 edges; peers beyond, and those whose address is none, are one edge of their process on either side.
  */
 export class NetworkEdges {
   readonly #edges = new Map<string, { readonly message: NetworkEdge; said: boolean }>();

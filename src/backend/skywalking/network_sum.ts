@@ -33,7 +33,7 @@ export class NetworkSum {
    * Who closed a connection is not told: what is counted is the process's own call, so it is `closedByLocal`. Of connections
    * only those that a client opens are told. Extremes are of means, as there is nothing else.
    */
-  toTraffic(edge: number, second: number, isServer: boolean): NetworkTraffic {
+  toTraffic(edge: number, isServer: boolean): NetworkTraffic {
     const count = (field: MeterField) => Math.min(Math.round(this.#get(field)), largestCount);
     const long = (field: MeterField) => toBigInt(this.#get(field));
     const connects = count("connects");
@@ -42,7 +42,7 @@ export class NetworkSum {
     const rttMeanUs = rttSamples === 0 ? 0 : count("rttMeanUs");
     const http = this.#toRequests();
     return create(NetworkTrafficSchema, {
-      ...{ edge, second, connects, rttSamples, opened: isServer ? 0 : connects },
+      ...{ edge, connects, rttSamples, opened: isServer ? 0 : connects },
       ...{ receivedBytes: long("receivedBytes"), sentBytes: long("sentBytes") },
       ...{ receivedMessages: long("receivedMessages"), sentMessages: long("sentMessages") },
       ...{ closedByLocal: count("closed"), retransmits: count("retransmits") },
@@ -55,14 +55,15 @@ export class NetworkSum {
   }
 
   #toRequests() {
-    const [errors4xx, errors5xx] = [this.#get("errors4xx"), this.#get("errors5xx")];
-    const requests = Math.max(this.#get("requests"), this.#get("otherAnswers") + errors4xx + errors5xx);
-    if (requests === 0) return undefined;
+    const [errors4xx, errors5xx] = [toBigInt(this.#get("errors4xx")), toBigInt(this.#get("errors5xx"))];
+    const counted = toBigInt(this.#get("requests")) - errors4xx - errors5xx;
+    const answered = toBigInt(this.#get("otherAnswers"));
+    const requests = (counted > answered ? counted : answered) + errors4xx + errors5xx;
+    if (requests === 0n) return undefined;
     const meanMs = this.#get("durationMeanMs");
     const buckets = [...this.#buckets].sort(([one], [other]) => one - other);
     return {
-      ...{ requests: toBigInt(requests), errors4xx: toBigInt(errors4xx), errors5xx: toBigInt(errors5xx) },
-      sumNs: toSum(requests, meanMs * 1e6),
+      ...{ requests, errors4xx, errors5xx, sumNs: toSum(Number(requests), meanMs * 1e6) },
       maxNs: toBigInt(Math.max(meanMs, this.#longestMs) * 1e6),
       bucketNumbers: buckets.map(([bucket]) => bucket),
       bucketCounts: buckets.map(([, count]) => toBigInt(count)),
