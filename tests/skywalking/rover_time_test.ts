@@ -8,6 +8,7 @@ import { TaskService } from "../../src/gen/stakeout/v1/task_service_pb.ts";
 import { waitFor } from "../support/wait.ts";
 import type { Commands } from "./oap_messages.ts";
 import { argument, podProcess, report } from "./rover_backend.ts";
+import { flush } from "./rover_network.ts";
 import { RoverPlayer } from "./rover_player.ts";
 
 const policy = `apiVersion: stakeout/v1
@@ -88,4 +89,64 @@ Deno.test("Rover: processes end without a beat, tasks in their time, and an agen
   // It comes back, and so does its process.
   assert.deepEqual(await report(player, "run-1", shop), [ids[0]]);
   assert.deepEqual([await living(), await connected()], [[71], true]);
+});
+
+Deno.test("Rover: a network profile ends in its time with all that came, and one of which nothing came has failed", async () => {
+  const startMs = Date.now();
+  let nowMs = startMs;
+  const clock = { nowUnixMs: () => nowMs };
+  await using test = await startTestBackend({ grpcListen: { hostname: "127.0.0.1", port: 0 }, clock });
+  await using player = await RoverPlayer.start(test.backend.grpcPort!, testTokens.agent);
+  const tasks = test.client(TaskService, testTokens.editor);
+  const [shop = ""] = await report(
+    player,
+    "run-1",
+    podProcess("shop", 71, "shopd"),
+    podProcess("mail", 72, "maild"),
+  );
+  const source = policy.replace("service: shop", 'service: "*"').replace("on_cpu", "network");
+  await test.client(PolicyService, testTokens.editor).applyPolicies({ source });
+  const policies = [{ serviceName: "shop" }, { serviceName: "mail" }];
+  await player.call("ContinuousProfilingService", "queryPolicies", { policies });
+  const ids: string[] = [];
+  for (const [service, processName] of [["shop", "shopd"], ["mail", "maild"]] as const) {
+    const names = { layer: "MESH", serviceName: service, instanceName: `${service}-pod`, processName };
+    const causes = [{ type: "ProcessCPU", singleValue: { threshold: 80, current: 99 } }];
+    const trip = { ...names, causes, duration: 100, network: {} };
+    const { commands } = await player.call<Commands>(
+      "ContinuousProfilingService",
+      "reportProfilingTask",
+      trip,
+    );
+    ids.push(argument(commands[0]!, "TaskId"));
+  }
+  const connection = {
+    ...{ own: shop, peer: ["local", "true"] as const },
+    values: { write_bytes: 1_009, write_counts: 11, read_counts: 13 },
+  };
+  // Its clock is ten minutes ahead of ours.
+  for (let time = 0; time < 3; time++) {
+    nowMs += 2_000;
+    await player.call("MeterReportService", "collectBatch", flush(nowMs + 600_000, "shop", connection));
+  }
+  nowMs = startMs + 115_000;
+  const ended = await waitFor(async () => {
+    const all = await Promise.all(ids.map(async (id) => (await tasks.getTask({ id })).task!));
+    return all.some(({ state }) => state === TaskState.RUNNING) ? undefined : all;
+  }, 5);
+  assert.deepEqual(ended?.map(({ state, message }) => [state, message]), [
+    [TaskState.DONE, ""],
+    [TaskState.FAILED, "SkyWalking's agent has sent nothing of the network"],
+  ]);
+  assert.deepEqual([ended[0]?.loss?.taken, ended[0]?.loss?.stored], [72n, 72n]);
+  const { profile } = await tasks.getNetworkProfile({ taskId: ids[0]! });
+  assert.deepEqual([profile?.seconds, profile?.observedSeconds, profile?.missingChunks], [100, 100, 0]);
+  const bytes = [...profile!.secondBytes.entries()].filter(([, count]) => count > 0n).map(([second]) =>
+    second
+  );
+  assert.deepEqual(bytes, [0, 1, 2, 3, 4, 5]);
+  // What comes later is of no profile.
+  await player.call("MeterReportService", "collectBatch", flush(nowMs, "shop", connection));
+  const after = await tasks.getNetworkProfile({ taskId: ids[0]! });
+  assert.deepEqual(after.profile?.totals[0]?.sentBytes, 3_027n);
 });
