@@ -142,6 +142,12 @@ testAsRoot(
     assert.equal(sumOf(totals, "receivedMessages") + sumOf(totals, "sentMessages"), taken);
     assert.equal(rows.reduce((sum, { closedByLocal }) => sum + closedByLocal, 0), 101);
     assert.ok(rows.some(({ rttSamples, rttSumUs }) => rttSamples > 0 && rttSumUs > 0n));
+    const requests = rows.flatMap(({ http }) => http ?? []);
+    const count = (field: "requests" | "errors4xx" | "errors5xx") =>
+      requests.reduce((sum, row) => sum + row[field], 0n);
+    assert.deepEqual([count("requests"), count("errors4xx"), count("errors5xx")], [101n, 0n, 7n]);
+    const counts = requests.flatMap(({ bucketCounts }) => bucketCounts);
+    assert.equal(counts.reduce((sum, one) => sum + one, 0n), 101n);
     assert.deepEqual([missingChunks, seconds - observedSeconds, loss?.droppedRows, loss?.merged], [
       0,
       0,
