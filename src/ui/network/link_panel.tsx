@@ -117,7 +117,6 @@ function End({ node }: { node: GraphNode | undefined }) {
 function Facts({ sum, seconds }: { sum: TrafficSum; seconds: number }) {
   const { http, dns } = sum;
   const rtt = meanRttNs(sum);
-  const established = sum.connects - sum.connectsFailed;
   return (
     <dl class="facts link-facts">
       {http.requests > 0 && <RequestFacts title="HTTP requests" sum={http} seconds={seconds} />}
@@ -130,20 +129,7 @@ function Facts({ sum, seconds }: { sum: TrafficSum; seconds: number }) {
       <Fact title="Sent" sub={`${formatCount(sum.sentMessages)} messages`}>
         {formatBytes(sum.sentBytes / seconds)}/s
       </Fact>
-      <Fact
-        title="Connections"
-        sub={[
-          `${formatCount(sum.opened)} seen`,
-          ...sum.connectsFailed > 0
-            ? [`${formatCount(sum.connectsFailed)} of ${formatCount(sum.connects)} failed`]
-            : [],
-          ...established > 0 && sum.connectSumNs > 0
-            ? [`connect ${formatTime(sum.connectSumNs / established)}`]
-            : [],
-        ].join(", ")}
-      >
-        {formatCount(sum.open)} open
-      </Fact>
+      {sum.open + sum.opened + sum.connects > 0 && <ConnectionFacts sum={sum} />}
       {rtt !== undefined && (
         <Fact title="Round trip" sub={`at most ${formatTime(sum.rttMaxUs * 1000)}`}>{formatTime(rtt)}</Fact>
       )}
@@ -156,6 +142,26 @@ function Facts({ sum, seconds }: { sum: TrafficSum; seconds: number }) {
         </Fact>
       )}
     </dl>
+  );
+}
+
+/** Whose agent does not tell how many are open has those that it saw instead. */
+function ConnectionFacts({ sum }: { sum: TrafficSum }) {
+  const established = sum.connects - sum.connectsFailed;
+  const seen = `${formatCount(sum.opened)} seen`;
+  const words = [
+    ...sum.open > 0 ? [seen] : [],
+    ...sum.connectsFailed > 0
+      ? [`${formatCount(sum.connectsFailed)} of ${formatCount(sum.connects)} failed`]
+      : [],
+    ...established > 0 && sum.connectSumNs > 0
+      ? [`connect ${formatTime(sum.connectSumNs / established)}`]
+      : [],
+  ];
+  return (
+    <Fact title="Connections" sub={words.join(", ")}>
+      {sum.open > 0 ? `${formatCount(sum.open)} open` : seen}
+    </Fact>
   );
 }
 

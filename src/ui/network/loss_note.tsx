@@ -15,8 +15,8 @@ export function LossNote({ profile }: { profile: NetworkProfile }) {
     ...limits.length > 0
       ? [
         limits.length === 1
-          ? "one limit of this kernel and build"
-          : `${formatCount(limits.length)} limits of this kernel and build`,
+          ? "one limit of this profile"
+          : `${formatCount(limits.length)} limits of this profile`,
       ]
       : [],
   ];

@@ -23,7 +23,7 @@ const words: readonly (readonly [keyof NetworkLoss & string, string, string])[] 
     "messages were not counted for lack of memory",
   ],
   ["lostChildren", "forked child found no place", "forked children found no place"],
-  ["droppedRows", "row was dropped over 1 MiB a second", "rows were dropped over 1 MiB a second"],
+  ["droppedRows", "row found no room or made no sense", "rows found no room or made no sense"],
 ];
 
 /** What was lost in a profile's range: each with its count. */

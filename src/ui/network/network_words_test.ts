@@ -1,10 +1,16 @@
 /// <reference lib="deno.ns" />
 import { create } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
-import { NetworkProfileSchema, NetworkRole, NetworkTrafficSchema } from "../../gen/stakeout/v1/network_pb.ts";
+import {
+  NetworkProfileSchema,
+  NetworkRole,
+  NetworkSampleSchema,
+  NetworkTrafficSchema,
+} from "../../gen/stakeout/v1/network_pb.ts";
 import { listLimits, listLosses } from "./loss_words.ts";
 import { formatTime, measureTraffic, summarizeTraffic } from "./measures.ts";
 import { listPaths } from "./path_rows.ts";
+import { describeParts } from "./sample_words.ts";
 import { addTraffic, noTraffic, unite } from "./traffic_sum.ts";
 
 function traffic(rest: Parameters<typeof create<typeof NetworkTrafficSchema>>[1]) {
@@ -62,6 +68,31 @@ Deno.test("listPaths() joins a path of all edges by side, and ends with what has
   });
   const rows = listPaths(profile).map(({ path, isServer, sum }) => [path, isServer, sum.requests]);
   assert.deepEqual(rows, [["/a", true, 3], ["/a", false, 3], ["", true, 7], ["", false, 2]]);
+});
+
+Deno.test("listPaths() has all of a profile without paths, and errors of what has none beside others", () => {
+  const profile = create(NetworkProfileSchema, {
+    edges: [1, 2].map((edge) => ({ edge, role: edge === 1 ? NetworkRole.SERVER : NetworkRole.CLIENT })),
+    paths: [{ pathNumber: 1, edge: 2, path: "/a" }],
+    pathTotals: [{ pathNumber: 1, http: { requests: 50n, errors4xx: 2n } }],
+    totals: [1, 2].map((edge) => ({ edge, http })),
+  });
+  const rows = listPaths(profile).map((
+    { path, isServer, sum: { requests, errors4xx, errors5xx, buckets } },
+  ) => [
+    ...[path, isServer, requests, errors4xx, errors5xx, buckets[100]],
+  ]);
+  assert.deepEqual(rows, [["/a", false, 50, 2, 0, 0], ["", true, 200, 3, 1, 200], ["", false, 150, 1, 1, 0]]);
+});
+
+Deno.test("describeParts() does not invent parts", () => {
+  const parts = { requestNs: 100_000n, waitNs: 2_000_000n, responseNs: 0n, complete: true };
+  const whole = create(NetworkSampleSchema, { ...parts, requestNs: 0n });
+  assert.equal(describeParts(whole, true), "2 ms in all");
+  assert.match(
+    describeParts(create(NetworkSampleSchema, parts), true),
+    /^reading 0.1 ms, working 2 ms, writing /,
+  );
 });
 
 Deno.test("listLosses() says what was lost with its count, and limits apart", () => {

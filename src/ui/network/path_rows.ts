@@ -9,12 +9,15 @@ export interface PathRow {
   readonly sum: RequestSum;
 }
 
-/** Paths with the most requests first; what the edges counted beyond them stands last. */
+/**
+ * Paths with the most requests first; what the edges counted beyond them stands last, without the times of the others unless
+ * it is all there is.
+ */
 export function listPaths(profile: NetworkProfile): PathRow[] {
   const totals = new Map(profile.pathTotals.map(({ pathNumber, http }) => [pathNumber, http]));
   const isServer = new Map(profile.edges.map(({ edge, role }) => [edge, role === NetworkRole.SERVER]));
   const rows = new Map<string, PathRow>();
-  const named = { served: 0, called: 0 };
+  const named = { served: noRequests(), called: noRequests() };
   for (const { path, edge, pathNumber } of profile.paths) {
     const http = totals.get(pathNumber);
     if (http === undefined) continue;
@@ -23,17 +26,21 @@ export function listPaths(profile: NetworkProfile): PathRow[] {
     const row = rows.get(key) ?? { path, isServer: served, sum: noRequests() };
     rows.set(key, row);
     addRequests(row.sum, http);
-    named[served ? "served" : "called"] += Number(http.requests);
+    addRequests(named[served ? "served" : "called"], http);
   }
   const all = { served: noRequests(), called: noRequests() };
   for (const { edge, http } of profile.totals) {
     addRequests(all[isServer.get(edge) ? "served" : "called"], http);
   }
   const rest = (["served", "called"] as const).flatMap((side): PathRow[] => {
-    const requests = all[side].requests - named[side];
-    return requests <= 0
-      ? []
-      : [{ path: "", isServer: side === "served", sum: { ...noRequests(), requests } }];
+    const [sum, part] = [all[side], named[side]];
+    const requests = sum.requests - part.requests;
+    if (requests <= 0) return [];
+    const isServer = side === "served";
+    if (part.requests === 0) return [{ path: "", isServer, sum }];
+    const errors4xx = Math.max(0, sum.errors4xx - part.errors4xx);
+    const errors5xx = Math.max(0, sum.errors5xx - part.errors5xx);
+    return [{ path: "", isServer, sum: { ...noRequests(), requests, errors4xx, errors5xx } }];
   });
   const sorted = [...rows.values()].sort((one, two) =>
     two.sum.requests - one.sum.requests || (one.path < two.path ? -1 : 1)

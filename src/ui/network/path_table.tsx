@@ -31,6 +31,7 @@ export function PathTable({ profile }: { profile: NetworkProfile }) {
     Number(one.path === "") - Number(two.path === "") || sign * (value(one.sum) - value(two.sum))
   );
   const shown = all ? sorted : sorted.slice(0, firstRows);
+  const rest = rows.every(({ path }) => path === "") ? "all paths" : "all other paths";
   const both = rows.some(({ isServer }) => isServer) && rows.some(({ isServer }) => !isServer);
   return (
     <>
@@ -58,6 +59,7 @@ export function PathTable({ profile }: { profile: NetworkProfile }) {
                 key={`${row.isServer} ${row.path}`}
                 row={row}
                 both={both}
+                rest={rest}
                 seconds={Math.max(1, profile.observedSeconds)}
               />
             ))}
@@ -76,7 +78,13 @@ export function PathTable({ profile }: { profile: NetworkProfile }) {
 }
 
 function Row(
-  { row: { path, isServer, sum }, both, seconds }: { row: PathRow; both: boolean; seconds: number },
+  { row: { path, isServer, sum }, both, rest, seconds }: {
+    row: PathRow;
+    both: boolean;
+    /** What the requests without a path are called. */
+    rest: string;
+    seconds: number;
+  },
 ) {
   const time = (order: "p50" | "p95" | "p99") => {
     const ns = pathValues[order](sum);
@@ -86,7 +94,7 @@ function Row(
   return (
     <tr>
       <td class="names grow">
-        {path === "" ? <span class="muted">all other paths</span> : <Name text={path} mono />}
+        {path === "" ? <span class="muted">{rest}</span> : <Name text={path} mono />}
       </td>
       {both && <td class="fit muted medium">{isServer ? "served" : "called"}</td>}
       <td class="number" title={formatRate(sum.requests, seconds)}>

@@ -134,7 +134,7 @@ function SampleRow({ sample, longest, ends }: { sample: NetworkSample; longest: 
         <span class={`sub ${tone}`}>{text}</span>
       </td>
       <td class="names grow">
-        <Name text={`${sample.method} ${sample.path}`} mono />
+        <Name text={[sample.method, sample.path].filter(Boolean).join(" ")} mono />
         <span class="sub">
           <Name text={ends.isServer ? `${ends.peer} → ${ends.process}` : `${ends.process} → ${ends.peer}`} />
         </span>
@@ -146,12 +146,20 @@ function SampleRow({ sample, longest, ends }: { sample: NetworkSample; longest: 
         <TimeBar sample={sample} longest={longest} isServer={ends.isServer} />
       </td>
       <td class="number medium">
-        {formatBytes(received)}
-        <span class="sub">{formatBytes(sent)}</span>
+        {received + sent === 0n ? <span class="muted">–</span> : (
+          <>
+            {formatBytes(received)}
+            <span class="sub">{formatBytes(sent)}</span>
+          </>
+        )}
       </td>
       <td class="names wide">
-        <Name text={sample.threadName} />
-        <span class="sub">{sample.tid}</span>
+        {sample.tid === 0 ? <span class="muted">–</span> : (
+          <>
+            <Name text={sample.threadName} />
+            <span class="sub">{sample.tid}</span>
+          </>
+        )}
       </td>
       <td class="fit medium">
         {sample.traceId === "" ? <span class="muted">–</span> : (
@@ -180,13 +188,15 @@ function TimeBar(
         {!sample.complete && "+"}
       </span>
       <span class="time-parts" role="img" aria-label={words}>
-        {partsNs(sample).map((part, index) => (
-          <span
-            key={classes[index]}
-            class={`time-part ${classes[index]}`}
-            style={{ width: `${part / longest * 100}%` }}
-          />
-        ))}
+        {partsNs(sample).map((part, index) =>
+          part > 0 && (
+            <span
+              key={classes[index]}
+              class={`time-part ${classes[index]}`}
+              style={{ width: `${part / longest * 100}%` }}
+            />
+          )
+        )}
       </span>
     </span>
   );

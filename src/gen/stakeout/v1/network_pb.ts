@@ -699,7 +699,7 @@ export type NetworkLoss = Message<"stakeout.v1.NetworkLoss"> & {
   lostChildren: bigint;
 
   /**
-   * Rows of this chunk beyond 1 MiB a second.
+   * Rows of this chunk beyond 1 MiB a second; of SkyWalking's agents also what they tell that makes no sense.
    *
    * @generated from field: uint64 dropped_rows = 9;
    */
@@ -738,7 +738,7 @@ export const NetworkLossSchema: GenMessage<NetworkLoss> = /*@__PURE__*/
   messageDesc(file_stakeout_v1_network, 8);
 
 /**
- * Up to five one-second buckets of a task's network profile. At most 1 MiB.
+ * Up to five one-second buckets of a task's network profile, 60 of SkyWalking's agents. At most 1 MiB.
  *
  * @generated from message stakeout.v1.NetworkChunk
  */
