@@ -7,6 +7,8 @@ export class CuttingProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   /** Connections that were cut while they were open. */
   cuts = 0;
+  /** Called with the size of each piece that came from the agent, as it is passed on. */
+  passing: (bytes: number) => void = () => {};
 
   private constructor(server: ReturnType<typeof createServer>) {
     this.#server = server;
@@ -26,6 +28,7 @@ export class CuttingProxy implements AsyncDisposable {
           far.destroy();
         });
       }
+      near.on("data", ({ length }: Uint8Array) => proxy.passing(length));
       near.pipe(far);
       far.pipe(near);
     });

@@ -4,7 +4,6 @@
  */
 import assert from "node:assert/strict";
 import { PolicyService } from "../../src/gen/stakeout/v1/policy_service_pb.ts";
-import { type Profile } from "../../src/gen/stakeout/v1/profile_pb.ts";
 import { QueryService } from "../../src/gen/stakeout/v1/query_service_pb.ts";
 import { ProfileKind, TaskState } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { TaskService } from "../../src/gen/stakeout/v1/task_service_pb.ts";
@@ -13,6 +12,7 @@ import { sleep, waitFor } from "../support/wait.ts";
 import type { Commands } from "./oap_messages.ts";
 import { argument, podProcess, query, report, startRoverBackend, tokens } from "./rover_backend.ts";
 import { RoverPlayer } from "./rover_player.ts";
+import { fold, onCpu, stacks } from "./rover_stacks.ts";
 
 const hot = `apiVersion: stakeout/v1
 kind: Policy
@@ -63,28 +63,6 @@ async function taskId(player: RoverPlayer, message: object): Promise<string> {
   );
   assert.deepEqual(commands.map(({ command }) => command), ["ContinuousProfilingReportTask"]);
   return argument(commands[0]!, "TaskId");
-}
-
-function stacks(kernel: string[], user: string[]) {
-  return [
-    ...(kernel.length === 0 ? [] : [{ stackType: "PROCESS_KERNEL_SPACE", stackId: 1, stackSymbols: kernel }]),
-    ...(user.length === 0 ? [] : [{ stackType: "PROCESS_USER_SPACE", stackId: 2, stackSymbols: user }]),
-  ];
-}
-
-function onCpu(kernel: string[], user: string[], dumpCount: number) {
-  return { onCPU: { stacks: stacks(kernel, user), dumpCount } };
-}
-
-/** Weights of a profile by its stacks, root first. */
-function fold({ strings, frames, stacks, sampleStacks, sampleWeights }: Profile): Map<string, bigint> {
-  const folded = new Map<string, bigint>();
-  sampleStacks.forEach((stack, index) => {
-    const symbols = stacks[stack]!.frames.map((frame) => strings[frames[frame]!.function]!);
-    const key = symbols.toReversed().join(";");
-    folded.set(key, (folded.get(key) ?? 0n) + sampleWeights[index]!);
-  });
-  return folded;
 }
 
 Deno.test("Rover: a policy saved here trips there, and its flame graph is here, symbol by symbol", async () => {

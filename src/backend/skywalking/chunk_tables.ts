@@ -1,8 +1,5 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import {
-  type EBPFProfilingStackMetadata,
-  EBPFProfilingStackType as StackType,
-} from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
+import type { EBPFProfilingStackMetadata } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
 import {
   FrameKind,
   type FrameSchema,
@@ -13,6 +10,7 @@ import {
   WaitState,
 } from "../../gen/stakeout/v1/profile_pb.ts";
 import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
+import { type NamedFrame, nameFrames } from "./named_frames.ts";
 
 /** One pair of stacks as SkyWalking's agent sends it: names, and what was counted since the last time. */
 export interface RoverStacks {
@@ -26,16 +24,17 @@ export interface RoverStacks {
 
 /** Where a thread's name would be: the protocol tells no threads. */
 const threadName = "all threads";
-const longestSymbol = 1_024;
-const mostFrames = 254;
+/** How long SkyWalking's agent counts before it sends; one that sends later than that had nothing to send before. */
+const countedSeconds = 5;
 const mostEntries = 500_000;
 /** With one more stack of the longest names a chunk stays below the 1 MiB that a record may have. */
-const fullBytes = 256 * 1024;
+const fullBytes = 224 * 1024;
 
 /**
  * Makes the chunks of one profile out of named stacks.
- * Shape: tables as ProfileChunk has them; a sample's second is the last of its chunk, as the agent counts over its whole
- * interval of about five seconds.
+ * Shape: tables as ProfileChunk has them. The agent counts over about five seconds and does not tell in which of them: each
+ * weight, and each number of waits, lies evenly on the seconds since the last time of its process, so that a second holds a
+ * mean. What does not divide goes round, and sums are exact.
  * Limits: 254 frames a stack, 1,024 characters a name, 500,000 entries a table.
  * Loss: stacks that find no room are counted in lostAgent, cut ones in truncated.
  */
@@ -48,17 +47,20 @@ export class ChunkTables {
   readonly #threads = new Map<string, number>();
   #sizes = { strings: 0, frames: 0, stacks: 0, threads: 0 };
   #next = 0;
-  /** Until when the last chunk counted. */
-  #untilMs: number;
+  readonly #startedAtMs: number;
+  /** What a process counted last, by its id. */
+  readonly #spans = new Map<string, Span>();
+  readonly #weightDealer = new Dealer();
+  readonly #waitDealer = new Dealer();
 
   constructor(taskId: string, kind: ProfileKind, startedAtMs: number) {
     this.#taskId = taskId;
     this.#kind = kind;
-    this.#untilMs = startedAtMs;
+    this.#startedAtMs = startedAtMs;
   }
 
   /** Goes on behind chunks that were stored before this process started; in order. */
-  resume(chunk: ProfileChunk): void {
+  resume(chunk: ProfileChunk, processIds: Iterable<string>): void {
     this.#next = chunk.number + 1;
     this.#sizes = {
       strings: chunk.stringsBase + chunk.strings.length,
@@ -66,14 +68,14 @@ export class ChunkTables {
       stacks: chunk.stacksBase + chunk.stacks.length,
       threads: chunk.threadsBase + chunk.threads.length,
     };
-    this.#untilMs = Math.max(this.#untilMs, Number(chunk.startUnixMs) + chunk.seconds * 1000);
+    const untilMs = Number(chunk.startUnixMs) + chunk.seconds * 1000;
+    for (const id of processIds) this.#spans.set(id, { untilMs, seconds: chunk.seconds });
   }
 
   /** Chunks of what an agent counted until `atMs`. */
   write(atMs: number, data: readonly RoverStacks[]): ProfileChunk[] {
-    const startMs = Math.min(this.#untilMs, atMs);
-    // An agent that was away sends late what it counted; a chunk is a minute at most.
-    const seconds = Math.min(60, Math.max(1, Math.round((atMs - startMs) / 1000)));
+    for (const { process: { id } } of data) this.#spans.set(id, this.#spanUntil(atMs, id));
+    const seconds = Math.max(1, ...data.map(({ process: { id } }) => this.#spans.get(id)!.seconds));
     const chunks: ProfileChunk[] = [];
     let chunk = new OpenChunk(atMs - seconds * 1000, seconds, { ...this.#sizes });
     for (const datum of data) {
@@ -83,8 +85,17 @@ export class ChunkTables {
       chunk = new OpenChunk(chunk.startMs, seconds, { ...this.#sizes });
     }
     if (chunk.taken > 0n) chunks.push(this.#close(chunk));
-    this.#untilMs = Math.max(this.#untilMs, atMs);
     return chunks;
+  }
+
+  /** The seconds that a process counted: since it last sent, since the start of the task, and five at most. */
+  #spanUntil(atMs: number, processId: string): Span {
+    const last = this.#spans.get(processId);
+    if (last?.untilMs === atMs) return last;
+    // The clock of an agent may have gone back.
+    const sinceMs = last !== undefined && last.untilMs < atMs ? last.untilMs : this.#startedAtMs;
+    const seconds = Math.round((atMs - sinceMs) / 1000);
+    return { untilMs: atMs, seconds: Math.min(countedSeconds, Math.max(1, seconds)) };
   }
 
   #add(chunk: OpenChunk, { process, stacks, weight, waits }: RoverStacks): void {
@@ -99,11 +110,11 @@ export class ChunkTables {
     const { stack, isCut } = this.#stack(chunk, stacks);
     if (isCut) chunk.truncated += samples;
     chunk.stored += samples;
-    chunk.sampleStacks.push(stack);
-    chunk.sampleThreads.push(this.#thread(chunk, process));
-    chunk.sampleWeights.push(BigInt(weight));
-    chunk.sampleWaits.push(BigInt(waits));
-    chunk.bytes += 32;
+    const { seconds } = this.#spans.get(process.id)!;
+    chunk.spread({
+      ...{ stack, thread: this.#thread(chunk, process) },
+      ...{ weights: this.#weightDealer.deal(weight, seconds), waits: this.#waitDealer.deal(waits, seconds) },
+    });
   }
 
   #close(chunk: OpenChunk): ProfileChunk {
@@ -115,7 +126,7 @@ export class ChunkTables {
       ...{ stacksBase: chunk.bases.stacks, threadsBase: chunk.bases.threads },
       ...{ strings: chunk.strings, frames: chunk.frames, stacks: chunk.stacks, threads: chunk.threads },
       ...{ sampleStacks: chunk.sampleStacks, sampleThreads: chunk.sampleThreads },
-      sampleSeconds: new Array<number>(count).fill(chunk.seconds - 1),
+      sampleSeconds: chunk.sampleSeconds,
       sampleWeights: chunk.sampleWeights,
       loss: { taken: chunk.taken, stored: chunk.stored, lostAgent: chunk.lost, truncated: chunk.truncated },
       ...this.#kind === ProfileKind.OFF_CPU && {
@@ -132,16 +143,11 @@ export class ChunkTables {
   }
 
   #stack(chunk: OpenChunk, stacks: readonly EBPFProfilingStackMetadata[]): { stack: number; isCut: boolean } {
-    const parts = [FrameKind.KERNEL, FrameKind.USER].flatMap((kind) => {
-      const type = kind === FrameKind.KERNEL ? StackType.PROCESS_KERNEL_SPACE : StackType.PROCESS_USER_SPACE;
-      const symbols = stacks.find(({ stackType }) => stackType === type)?.stackSymbols ?? [];
-      return symbols.slice(0, mostFrames).map((symbol) => this.#frame(chunk, kind, symbol));
-    });
-    const frames = parts.slice(0, mostFrames);
+    const named = nameFrames(stacks);
+    const { isCut } = named;
+    const frames = named.frames.map((frame) => this.#frame(chunk, frame));
     const key = frames.join();
     const known = this.#stacks.get(key);
-    const isCut = parts.length > mostFrames ||
-      stacks.some(({ stackSymbols }) => stackSymbols.length > mostFrames);
     if (known !== undefined) return { stack: known, isCut };
     this.#stacks.set(key, this.#sizes.stacks);
     chunk.stacks.push({ frames });
@@ -149,8 +155,7 @@ export class ChunkTables {
     return { stack: this.#sizes.stacks++, isCut };
   }
 
-  #frame(chunk: OpenChunk, kind: FrameKind, symbol: string): number {
-    const name = symbol.slice(0, longestSymbol);
+  #frame(chunk: OpenChunk, { kind, name }: NamedFrame): number {
     const key = `${kind} ${name}`;
     const known = this.#frames.get(key);
     if (known !== undefined) return known;
@@ -196,6 +201,7 @@ class OpenChunk {
   readonly threads: MessageInitShape<typeof ThreadSchema>[] = [];
   readonly sampleStacks: number[] = [];
   readonly sampleThreads: number[] = [];
+  readonly sampleSeconds: number[] = [];
   readonly sampleWeights: bigint[] = [];
   readonly sampleWaits: bigint[] = [];
   taken = 0n;
@@ -208,5 +214,46 @@ class OpenChunk {
     this.startMs = startMs;
     this.seconds = seconds;
     this.bases = bases;
+  }
+
+  /** Adds a sample for each of the last seconds of the chunk that got any of it. */
+  spread({ stack, thread, weights, waits }: SpreadSample): void {
+    const seconds = weights.length;
+    for (let second = 0; second < seconds; second++) {
+      const share = weights[second]!;
+      const waitShare = waits[second]!;
+      if (share === 0 && waitShare === 0) continue;
+      this.sampleStacks.push(stack);
+      this.sampleThreads.push(thread);
+      this.sampleSeconds.push(this.seconds - seconds + second);
+      this.sampleWeights.push(BigInt(share));
+      this.sampleWaits.push(BigInt(waitShare));
+      this.bytes += 32;
+    }
+  }
+}
+
+/** What one stack of one process got of each second. */
+interface SpreadSample {
+  readonly stack: number;
+  readonly thread: number;
+  readonly weights: readonly number[];
+  readonly waits: readonly number[];
+}
+
+/** How long a process counted, and until when. */
+interface Span {
+  readonly untilMs: number;
+  readonly seconds: number;
+}
+
+/** Shares counts out to seconds in whole numbers; what does not divide goes on where the last one ended. */
+class Dealer {
+  #next = 0;
+
+  deal(count: number, seconds: number): number[] {
+    const shares = new Array<number>(seconds).fill(Math.floor(count / seconds));
+    for (let rest = count % seconds; rest > 0; rest--) shares[this.#next++ % seconds]! += 1;
+    return shares;
   }
 }

@@ -33,7 +33,48 @@ Deno.test("ChunkTables splits what is large into chunks of less than 1 MiB and l
   const profile = merger.finish();
   assert.equal(profile.sampleStacks.length, 211);
   assert.deepEqual([profile.loss?.taken, profile.loss?.stored, profile.missingChunks], [633n, 633n, 0]);
-  assert.deepEqual(profile.secondWeights, [0n, 0n, 0n, 0n, 633n]);
+  assert.deepEqual(profile.secondWeights, [127n, 127n, 127n, 126n, 126n]);
+});
+
+Deno.test("ChunkTables spreads what was counted over the seconds in which it was, exactly and without a favourite", () => {
+  const tables = new ChunkTables("t", ProfileKind.OFF_CPU, startMs);
+  const off = (symbol: string, weight: number, waits: number) => ({ ...datum([symbol], weight), waits });
+  const writes = [
+    // The first five seconds, in which all that does not divide goes round.
+    { atMs: startMs + 5_000, data: [off("a", 1_000_000_007, 3), off("b", 12, 1), off("c", 2, 2)] },
+    // Two seconds later, and the same time once more, as of a stream that had more than fits into a chunk.
+    { atMs: startMs + 7_000, data: [off("a", 101, 1)] },
+    { atMs: startMs + 7_000, data: [off("b", 101, 1)] },
+    // After a minute without a wait: it still counted five seconds.
+    { atMs: startMs + 67_000, data: [off("a", 10, 5)] },
+  ];
+  const chunks = writes.flatMap(({ atMs, data }) => tables.write(atMs, data));
+  assert.deepEqual(chunks.map(({ seconds }) => seconds), [5, 2, 2, 5]);
+  const merger = new ProfileMerger({ ...range, kind: ProfileKind.OFF_CPU });
+  for (const chunk of chunks) merger.add(chunk);
+  const { secondWeights, secondWaits, sampleWeights, loss } = merger.finish();
+  assert.deepEqual(secondWeights.slice(0, 5), [
+    ...[200_000_005n, 200_000_004n, 200_000_004n, 200_000_004n, 200_000_004n],
+  ]);
+  assert.deepEqual(secondWaits.slice(0, 5), [2n, 1n, 1n, 1n, 1n]);
+  assert.deepEqual([secondWeights.slice(5, 7), secondWaits.slice(5, 7)], [[101n, 101n], [1n, 1n]]);
+  assert.deepEqual(secondWeights.slice(60), [0n, 0n, 2n, 2n, 2n, 2n, 2n]);
+  assert.deepEqual(sampleWeights, [1_000_000_007n + 111n, 113n, 2n]);
+  assert.equal(loss?.taken, 13n);
+});
+
+Deno.test("ChunkTables gives each process the seconds that it counted", () => {
+  const tables = new ChunkTables("t", ProfileKind.ON_CPU, startMs);
+  const other = { ...datum(["b"], 4), process: { id: "p-2", pid: 8 } };
+  tables.write(startMs + 5_000, [datum(["a"], 1)]);
+  const [chunk] = tables.write(startMs + 7_000, [datum(["a"], 4), other]);
+  const ofProcess = (thread: number) =>
+    chunk!.sampleSeconds.filter((_, index) => chunk!.sampleThreads[index] === thread);
+  assert.deepEqual([chunk?.seconds, ofProcess(0), ofProcess(1).length], [5, [3, 4], 4]);
+  // Going on behind stored chunks it knows until when they were.
+  const resumed = new ChunkTables("t", ProfileKind.ON_CPU, startMs);
+  resumed.resume(chunk!, ["p-1", "p-2"]);
+  assert.equal(resumed.write(startMs + 10_000, [datum(["a"], 1)])[0]?.seconds, 3);
 });
 
 Deno.test("ChunkTables passes over weights that make no sense and cuts stacks that are too deep", () => {

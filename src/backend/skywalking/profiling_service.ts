@@ -5,12 +5,14 @@ import type {
   EBPFProfilingTaskMetadata,
 } from "../../gen/skywalking/v3/ebpf_profiling_pb.ts";
 import { ProfileKind, TaskState } from "../../gen/stakeout/v1/task_pb.ts";
+import { reportLimits } from "../report_limits.ts";
 import { makeCommand, noCommands, requireAgent, sessionKey } from "./call_context.ts";
 import type { RoverStacks } from "./chunk_tables.ts";
 import { coveredProcesses } from "./network_coverage.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverTask } from "./rover_task.ts";
 import type { RoverShared } from "./rover_shared.ts";
+import type { CountedStacks } from "./stack_profile.ts";
 
 const targets = {
   [ProfileKind.ON_CPU]: "ON_CPU",
@@ -35,15 +37,14 @@ const networkExtension = JSON.stringify({
 });
 const idLength = 32;
 const bufferedCharacters = 1024 * 1024;
-/** How far ahead of ours an agent's clock may run within a task. */
-const earlyMs = 60_000;
+/** How long after its end a task may still count; what an agent's clock puts later is put here. */
+const lateMs = 60_000;
 const unknownProcess = { id: "", pid: 0 };
 
-interface Part {
+interface Part extends CountedStacks {
   readonly agent: RoverAgent;
   readonly task: RoverTask;
   readonly kind: ProfileKind;
-  readonly atMs: number;
   readonly data: RoverStacks[];
 }
 
@@ -52,10 +53,11 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
   const { directory, store, clock, logger } = options;
 
   async function storeParts(parts: Map<string, Part>): Promise<void> {
-    for (const { agent, task, kind, atMs, data } of parts.values()) {
-      await agent.report(await task.write(kind, atMs, data, store));
+    for (const [key, part] of parts) {
+      // One that fails is not tried again: the agent hears of it, and sends it again if it does that.
+      parts.delete(key);
+      await part.task.take(part.kind, part, store, (bodies) => part.agent.report(bodies));
     }
-    parts.clear();
   }
 
   return {
@@ -95,15 +97,11 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
           const { agent, task } = found;
           const { state } = task.task;
           if (state === TaskState.STOPPED || !task.task.kinds.includes(stacks.kind)) continue;
-          // Times are the agent's: its clock may be another than ours.
-          const startedAtMs = Number(task.task.startedAtUnixMs);
-          const sinceStartMs = Math.max(Number(about.currentTime - about.profilingStartTime), 0);
-          const atMs = Math.min(startedAtMs + sinceStartMs, clock.nowUnixMs() + earlyMs);
-          const key = `${task.task.id} ${stacks.kind} ${atMs}`;
-          const part = parts.get(key) ?? { agent, task, kind: stacks.kind, atMs, data: [] };
+          const time = timeOf(task, about);
+          const key = `${task.task.id} ${stacks.kind} ${time.atMs} ${time.agentAtMs}`;
+          const part = parts.get(key) ?? { agent, task, kind: stacks.kind, ...time, data: [] };
           parts.set(key, part);
-          const process = agent.processes.get(about.processId) ?? unknownProcess;
-          part.data.push({ process, ...stacks.counted });
+          part.data.push({ process: processOf(agent, task, about.processId), ...stacks.counted });
           characters += stacks.characters;
           if (characters < bufferedCharacters) continue;
           characters = 0;
@@ -116,6 +114,22 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
       return noCommands;
     },
   };
+}
+
+/** When a part of a task was counted. The agent's clock may be another than ours, so that times go from the task's start. */
+function timeOf({ task }: RoverTask, { currentTime, profilingStartTime }: EBPFProfilingTaskMetadata) {
+  const sinceMs = Number(currentTime - profilingStartTime);
+  // No chunk may lie over an hour ahead of our clock.
+  const mostMs = Math.min(task.durationSeconds * 1000 + lateMs, reportLimits.futureMs);
+  const withinMs = Math.min(Math.max(sinceMs, 1000), mostMs);
+  const atMs = Number(task.startedAtUnixMs) + withinMs;
+  return { atMs, agentAtMs: Number(currentTime), isExact: withinMs === sinceMs };
+}
+
+/** The process, also when it has ended. */
+function processOf(agent: RoverAgent, { task }: RoverTask, id: string): RoverStacks["process"] {
+  const index = task.processIds.indexOf(id);
+  return index >= 0 ? { id, pid: task.pids[index] ?? 0 } : agent.processes.get(id) ?? unknownProcess;
 }
 
 /** One command a process and kind, as an OAP sends it; one for all processes of a network profile. */

@@ -1,6 +1,6 @@
 import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
 import { type NetworkChunk, NetworkChunkSchema } from "../../gen/stakeout/v1/network_pb.ts";
-import { type ProfileChunk, ProfileChunkSchema } from "../../gen/stakeout/v1/profile_pb.ts";
+import type { ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
 import {
   LossCountsSchema,
   ProfileKind,
@@ -9,10 +9,11 @@ import {
   TaskState,
 } from "../../gen/stakeout/v1/task_pb.ts";
 import type { Store } from "../store/store.ts";
-import { ChunkTables, type RoverStacks } from "./chunk_tables.ts";
 import { NetworkChunks, type NetworkFlush } from "./network_chunks.ts";
 import type { EdgePeople } from "./network_edges.ts";
 import type { RecordBody } from "./record_body.ts";
+import { type CountedStacks, StackProfile } from "./stack_profile.ts";
+import { readStoredChunks } from "./stored_chunks.ts";
 
 /** After its time an agent sends what it has left, within five seconds. */
 const lateMs = 10_000;
@@ -25,7 +26,8 @@ export const roverFrequencyHz = 111;
 export class RoverTask {
   readonly task: Task;
   #askedAtMs: number | undefined;
-  readonly #tables = new Map<ProfileKind, Promise<ChunkTables>>();
+  readonly #profiles = new Map<ProfileKind, Promise<StackProfile>>();
+  #storing: Promise<void> = Promise.resolve();
   #network: NetworkChunks | undefined;
   #isFetched = false;
   hasData = false;
@@ -65,7 +67,7 @@ export class RoverTask {
   async restore(kind: ProfileKind, store: Store): Promise<void> {
     this.#isFetched = true;
     if (kind === ProfileKind.NETWORK) await this.#readNetwork(store);
-    else await this.#open(kind, store);
+    else await this.#open(kind, store, (chunk) => this.#count(chunk));
   }
 
   /** False for one that somebody asked for until the agent knows of it. */
@@ -73,16 +75,30 @@ export class RoverTask {
     return this.#askedAtMs === undefined || this.#isFetched;
   }
 
-  /** Records of what the agent counted until `atMs`. */
-  async write(
+  /**
+   * Stores what an agent counted, but for stacks that were stored before: an agent of ours sends again what it got no answer
+   * for. One after the other, so that an answer to what was sent again means that it is stored.
+   */
+  async take(
     kind: ProfileKind,
-    atMs: number,
-    data: readonly RoverStacks[],
+    counted: CountedStacks,
     store: Store,
-  ): Promise<RecordBody[]> {
-    const chunks = (await this.#open(kind, store)).write(atMs, data);
-    for (const chunk of chunks) this.#count(chunk);
-    return chunks.map((value) => ({ case: "profile" as const, value }));
+    report: (bodies: readonly RecordBody[]) => Promise<void>,
+  ): Promise<void> {
+    const taken = this.#storing.then(() => this.#take(kind, counted, store, report));
+    this.#storing = taken.catch(() => {});
+    await taken;
+  }
+
+  async #take(...[kind, counted, store, report]: Parameters<RoverTask["take"]>): Promise<void> {
+    const profile = await this.#open(kind, store);
+    try {
+      for (const chunk of await profile.take(counted, report)) this.#count(chunk);
+    } catch (error) {
+      // It goes on behind what is stored, and names that did not come through go out again.
+      this.#profiles.delete(kind);
+      throw error;
+    }
   }
 
   /** Records of what the agent told of the network. */
@@ -149,47 +165,23 @@ export class RoverTask {
     sum.truncated += loss?.truncated ?? 0n;
   }
 
-  #open(kind: ProfileKind, store: Store): Promise<ChunkTables> {
-    let opening = this.#tables.get(kind);
+  #open(kind: ProfileKind, store: Store, each?: (chunk: ProfileChunk) => void): Promise<StackProfile> {
+    let opening = this.#profiles.get(kind);
     if (opening === undefined) {
-      opening = this.#read(kind, store);
-      this.#tables.set(kind, opening);
-      opening.catch(() => this.#tables.delete(kind));
+      opening = StackProfile.open(this.task, kind, store, each);
+      this.#profiles.set(kind, opening);
+      opening.catch(() => this.#profiles.delete(kind));
     }
     return opening;
   }
 
   async #readNetwork(store: Store): Promise<void> {
     const network = new NetworkChunks(this.task);
-    for await (const data of readAll(store, this.task.id, ProfileKind.NETWORK)) {
+    for await (const data of readStoredChunks(store, this.task.id, ProfileKind.NETWORK)) {
       const chunk = fromBinary(NetworkChunkSchema, data);
       network.resume(chunk);
       this.#countMessages(chunk);
     }
     this.#network = network;
-  }
-
-  /** Tables behind what an earlier run stored. */
-  async #read(kind: ProfileKind, store: Store): Promise<ChunkTables> {
-    const tables = new ChunkTables(this.task.id, kind, Number(this.task.startedAtUnixMs));
-    for await (const data of readAll(store, this.task.id, kind)) {
-      const chunk = fromBinary(ProfileChunkSchema, data);
-      tables.resume(chunk);
-      this.#count(chunk);
-    }
-    return tables;
-  }
-}
-
-/** All chunks of a profile that are stored, in order. */
-async function* readAll(store: Store, taskId: string, kind: ProfileKind): AsyncGenerator<Uint8Array> {
-  let from = 0;
-  while (true) {
-    const chunks = await store.readChunks(taskId, kind, from);
-    if (chunks.length === 0) return;
-    for (const { number, data } of chunks) {
-      yield data;
-      from = number + 1;
-    }
   }
 }

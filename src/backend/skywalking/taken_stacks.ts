@@ -1,0 +1,29 @@
+import { createHash } from "node:crypto";
+
+const mostPerGeneration = 50_000;
+
+/**
+ * Remembers which stacks of a task and kind were stored, so that those that are sent again count once.
+ * Limits: the last 50,000 to 100,000; an agent sends again what was under way, which is 1 MiB of ours.
+ */
+export class TakenStacks {
+  #newer = new Set<number>();
+  #older = new Set<number>();
+
+  has(key: number): boolean {
+    return this.#newer.has(key) || this.#older.has(key);
+  }
+
+  add(key: number): void {
+    if (this.#newer.size >= mostPerGeneration) {
+      this.#older = this.#newer;
+      this.#newer = new Set();
+    }
+    this.#newer.add(key);
+  }
+}
+
+/** A key of 48 bits, made of everything that tells one from another: two that differ have the same once in 10^14. */
+export function takenKey(parts: readonly (string | number)[]): number {
+  return createHash("sha256").update(parts.join("\n")).digest().readUIntBE(0, 6);
+}

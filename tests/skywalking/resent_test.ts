@@ -1,0 +1,110 @@
+/** Protocol level, as rover_test.ts: what is sent again after a stream broke or an answer was lost, and a backend that ends. */
+import assert from "node:assert/strict";
+import { PolicyService } from "../../src/gen/stakeout/v1/policy_service_pb.ts";
+import { ProfileKind } from "../../src/gen/stakeout/v1/task_pb.ts";
+import { TaskService } from "../../src/gen/stakeout/v1/task_service_pb.ts";
+import { makeTestFolder } from "../support/test_folder.ts";
+import type { Commands } from "./oap_messages.ts";
+import {
+  argument,
+  podProcess,
+  query,
+  report,
+  type RoverBackend,
+  startRoverBackend,
+  tokens,
+} from "./rover_backend.ts";
+import { RoverPlayer } from "./rover_player.ts";
+import { fold, onCpu, stacks } from "./rover_stacks.ts";
+
+const policy = `apiVersion: stakeout/v1
+kind: Policy
+metadata: { name: hot }
+target: { service: shop }
+rules: [{ metric: process_cpu, threshold: 80%, period: 10s, count: 5 }]
+start: [on_cpu, off_cpu]
+`;
+const names = { layer: "MESH", serviceName: "shop", instanceName: "shop-pod", processName: "shopd" };
+const collect = ["EBPFProfilingService", "collectProfilingData"] as const;
+
+/** Reports a task, as an agent does whose policy tripped. */
+async function trip(player: RoverPlayer, target: object): Promise<string> {
+  const causes = [{ type: "ProcessCPU", singleValue: { threshold: 80, current: 93.5 } }];
+  const { commands } = await player.call<Commands>("ContinuousProfilingService", "reportProfilingTask", {
+    ...{ ...names, causes, duration: 600, ...target },
+  });
+  return argument(commands[0]!, "TaskId");
+}
+
+async function readProfile(backend: RoverBackend, taskId: string, kind = ProfileKind.ON_CPU) {
+  const { profile } = await backend.client(TaskService).getProfile({ taskId, kind });
+  assert.equal(profile?.missingChunks, 0);
+  return profile!;
+}
+
+function sum(weights: readonly bigint[]): bigint {
+  return weights.reduce((total, weight) => total + weight, 0n);
+}
+
+Deno.test("Rover: a stream that broke anywhere and is sent again whole counts once, over ends of the backend too", async () => {
+  await using folder = await makeTestFolder("rover");
+  let backend = await startRoverBackend(folder.path);
+  await using player = await RoverPlayer.start(backend.grpcPort, tokens.agent);
+  const [shop] = await report(player, "run-1", podProcess("shop", 71, "shopd"));
+  await backend.client(PolicyService).applyPolicies({ source: policy });
+  await query(player, { shop: "" });
+  const id = await trip(player, { onCPU: {} });
+  // Its answer was lost, and it asks again.
+  assert.equal(await trip(player, { onCPU: {} }), id);
+  const waits = await trip(player, { offCPU: {} });
+
+  const start = Date.now();
+  // Three times of five stacks, one of which is of names over 400 kB; the fourth time is off the CPU.
+  const messages = [0, 1, 2].flatMap((time) =>
+    [0, 1, 2, 3, 4].map((stack) => ({
+      ...stack === 0 && {
+        task: {
+          ...{ taskId: id, processId: shop, profilingStartTime: start },
+          currentTime: start + 5_003 * (time + 1),
+        },
+      },
+      ...onCpu([], [stack === 4 ? `long-${time}-`.repeat(60_000) : `leaf-${stack}`, "main"], 7 + stack),
+    }))
+  );
+  const all = [...messages, {
+    task: { taskId: waits, processId: shop, profilingStartTime: start, currentTime: start + 5_000 },
+    offCPU: { stacks: stacks(["schedule"], ["read"]), switchCount: 4, duration: 123_456_789 },
+  }];
+  const expected = 3n * (7n + 8n + 9n + 10n + 11n);
+  const check = async () => {
+    const profile = await readProfile(backend, id);
+    assert.deepEqual([sum(profile.sampleWeights), profile.loss?.taken], [expected, expected]);
+    assert.equal(sum(profile.secondWeights), expected);
+    // 45 of each five seconds.
+    assert.deepEqual(profile.secondWeights, new Array<bigint>(15).fill(9n));
+    assert.equal(fold(profile).size, 4 + 3);
+    const blocked = await readProfile(backend, waits, ProfileKind.OFF_CPU);
+    assert.deepEqual([sum(blocked.sampleWeights), sum(blocked.sampleWaits)], [123_456_789n, 4n]);
+    const { task } = await backend.client(TaskService).getTask({ id });
+    return task;
+  };
+  for (const count of [1, 4, 6, 11, 13, 15]) {
+    assert.equal((await player.end(...collect, all.slice(0, count), { breaks: true })).code, 1);
+  }
+  await player.call(...collect, ...all);
+  await check();
+  await player.call(...collect, ...all);
+  // On two connections at once.
+  await Promise.all([player.call(...collect, ...all), player.call(...collect, ...all)]);
+  await check();
+
+  for (let restart = 0; restart < 2; restart++) {
+    await backend[Symbol.asyncDispose]();
+    backend = await startRoverBackend(folder.path, backend.grpcPort);
+    await using again = await RoverPlayer.start(backend.grpcPort, tokens.agent);
+    await again.end(...collect, all.slice(0, 6), { breaks: true });
+    await again.call(...collect, ...all);
+    await check();
+  }
+  await backend[Symbol.asyncDispose]();
+});
