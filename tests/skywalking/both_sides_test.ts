@@ -11,6 +11,7 @@ import { compileTarget, startTarget } from "../support/target.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
 import { waitFor } from "../support/wait.ts";
+import { CuttingProxy } from "./cutting_proxy.ts";
 import { startRoverBackend, tokens } from "./rover_backend.ts";
 
 const policy = `apiVersion: stakeout/v1
@@ -159,6 +160,63 @@ testAsRoot(
     assert.deepEqual(backend.process.lines.filter((line) => / level=(error|warn) /.test(line)), []);
     agent.kill("SIGINT");
     assert.equal(await agent.ended(20), 0);
+  },
+);
+
+testAsRoot(
+  "over 20 cut connections and an end of the backend every sample that the agent took is stored once",
+  async () => {
+    await using folder = await makeTestFolder("both");
+    const burn = `${folder.path}/cutburn`;
+    await compileTarget("burn", burn);
+    await using first = await startRoverBackend(folder.path);
+    await first.client(PolicyService).applyPolicies({ source: policy.replace("bothburn", "cutburn") });
+    await using proxy = await CuttingProxy.start(first.grpcPort);
+    const config = `${folder.path}/stakeout.yaml`;
+    await Deno.writeTextFile(config, `skywalking: { services: ["cutburn"], duration_seconds: 25 }\n`);
+    await using agent = startStakeout(
+      ["agent", "--backend", proxy.url, "--state", `${folder.path}/agent`, "--config", config],
+      { env: { STAKEOUT_TOKEN: tokens.agent } },
+    );
+    await agent.waitForLine(/msg="The agent watches this host"/);
+    await using _target = await startTarget(burn, "2", "2");
+    await agent.waitForLine(/msg="Task started"/, 40);
+    // In the middle of a call, or before its answer. After three in a row one passes, as each lets the agent wait longer.
+    let passed = 0;
+    let cutting: ReturnType<typeof setTimeout> | undefined;
+    proxy.passing = (bytes) => {
+      if (bytes < 100 || cutting !== undefined) return;
+      const isSpared = proxy.cuts - passed >= 3;
+      if (isSpared) passed = proxy.cuts;
+      cutting = setTimeout(() => {
+        cutting = undefined;
+        if (!isSpared) proxy.cut();
+      }, isSpared ? 200 : Math.random() * 20);
+    };
+    await waitFor(() => proxy.cuts >= 10 || undefined, 40);
+    await first[Symbol.asyncDispose]();
+    await using backend = await startRoverBackend(folder.path, first.grpcPort);
+    const ended = await agent.waitForLine(/msg="Task ended"/, 60);
+    await waitFor(() => proxy.cuts > 20 || undefined, 40);
+    proxy.passing = () => {};
+    clearTimeout(cutting);
+    const taken = BigInt(/ taken=(\d+)/.exec(ended)![1]!);
+    const tasks = backend.client(TaskService);
+    const profile = await waitFor(async () => {
+      const [task] = (await tasks.listTasks({})).tasks;
+      if (task === undefined) return undefined;
+      const { profile } = await tasks.getProfile({ taskId: task.id, kind: ProfileKind.ON_CPU });
+      return profile!.loss!.taken >= taken ? profile : undefined;
+    }, 30);
+    assert.ok(proxy.cuts > 20, `${proxy.cuts} cuts`);
+    assert.equal((await tasks.listTasks({})).tasks.length, 1);
+    assert.equal(
+      profile?.sampleWeights.reduce((sum, weight) => sum + weight, 0n),
+      taken,
+      agent.lines.join("\n"),
+    );
+    assert.equal(profile?.missingChunks, 0);
+    console.log(`${proxy.cuts} cuts: ${taken} samples taken and stored`);
   },
 );
 

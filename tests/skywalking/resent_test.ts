@@ -1,6 +1,7 @@
 /** Protocol level, as rover_test.ts: what is sent again after a stream broke or an answer was lost, and a backend that ends. */
 import assert from "node:assert/strict";
 import { PolicyService } from "../../src/gen/stakeout/v1/policy_service_pb.ts";
+import { QueryService } from "../../src/gen/stakeout/v1/query_service_pb.ts";
 import { ProfileKind } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { TaskService } from "../../src/gen/stakeout/v1/task_service_pb.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
@@ -107,4 +108,92 @@ Deno.test("Rover: a stream that broke anywhere and is sent again whole counts on
     await check();
   }
   await backend[Symbol.asyncDispose]();
+});
+
+Deno.test("Rover: a task by hand that was not asked for yet is offered after an end of the backend, and goes on after another", async () => {
+  await using folder = await makeTestFolder("rover");
+  await using first = await startRoverBackend(folder.path);
+  await using player = await RoverPlayer.start(first.grpcPort, tokens.agent);
+  const [shop = ""] = await report(player, "run-1", podProcess("shop", 71, "shopd"));
+  const wish = { processIds: [shop], durationSeconds: 60, kinds: [ProfileKind.ON_CPU, ProfileKind.OFF_CPU] };
+  const { tasks: [asked] } = await first.client(TaskService).startTask(wish);
+  const id = asked!.taskId;
+  const readTask = async (backend: RoverBackend) => (await backend.client(TaskService).getTask({ id })).task!;
+  assert.match((await readTask(first)).message, /has not asked for it yet/);
+  await first[Symbol.asyncDispose]();
+
+  await using second = await startRoverBackend(folder.path, first.grpcPort);
+  const ask = async (latestUpdateTime: number) => {
+    await using again = await RoverPlayer.start(first.grpcPort, tokens.agent);
+    const about = { roverInstanceId: "run-1", latestUpdateTime };
+    return (await again.call<Commands>("EBPFProfilingService", "queryTasks", about)).commands;
+  };
+  const commands = await ask(0);
+  assert.deepEqual(commands.map((command) => [argument(command, "TaskId"), argument(command, "ProcessId")]), [
+    ...[[`${id}-on`, shop], [`${id}-off`, shop]],
+  ]);
+  assert.equal((await readTask(second)).message, "");
+  const [updated] = commands.map((command) => Number(argument(command, "TaskUpdateTime")));
+  assert.deepEqual(await ask(updated!), []);
+  // It is begun, so that none that a policy wants is taken for it.
+  await second.client(PolicyService).applyPolicies({ source: policy });
+  await second[Symbol.asyncDispose]();
+
+  await using third = await startRoverBackend(folder.path, first.grpcPort);
+  assert.deepEqual(await ask(updated!), []);
+  await using last = await RoverPlayer.start(first.grpcPort, tokens.agent);
+  assert.notEqual(await trip(last, { onCPU: {} }), id);
+  const start = Date.now();
+  const about = { processId: shop, profilingStartTime: start, currentTime: start + 5_000 };
+  await last.call(
+    ...collect,
+    { task: { ...about, taskId: `${id}-on` }, ...onCpu([], ["a", "main"], 10) },
+    {
+      task: { ...about, taskId: `${id}-off` },
+      offCPU: { stacks: stacks(["schedule"], []), switchCount: 5, duration: 50 },
+    },
+  );
+  assert.deepEqual((await readProfile(third, id)).secondWeights, [2n, 2n, 2n, 2n, 2n]);
+  const { secondWeights, secondWaits } = await readProfile(third, id, ProfileKind.OFF_CPU);
+  assert.deepEqual([secondWeights, secondWaits], [[10n, 10n, 10n, 10n, 10n], [1n, 1n, 1n, 1n, 1n]]);
+});
+
+Deno.test("Rover: meters that are sent again are there once", async () => {
+  await using folder = await makeTestFolder("rover");
+  await using backend = await startRoverBackend(folder.path);
+  await using player = await RoverPlayer.start(backend.grpcPort, tokens.agent);
+  const [shop = ""] = await report(player, "run-1", podProcess("shop", 71, "shopd"));
+  const start = Math.floor(Date.now() / 1000) * 1000 - 30_000;
+  const labels = [{ name: "process_name", value: "shopd" }, { name: "layer", value: "MESH" }];
+  const meter = (name: string, second: number, value: number, more: object[] = []) => ({
+    singleValue: { name, labels: [...labels, ...more], value },
+    ...{ service: "shop", serviceInstance: "shop-pod", timestamp: start + second * 1000 },
+  });
+  const pay = [{ name: "uri", value: "/pay" }];
+  const meterData = [0, 5, 10].flatMap((second) => [
+    meter("rover_con_p_process_cpu", second, 40 + second),
+    meter("rover_con_p_system_load", second, second / 4),
+    meter("rover_con_p_http_avg_response_time", second, 100 + second, pay),
+    meter("rover_con_p_http_avg_response_time", second + 1, 200 + second, pay),
+  ]);
+  const send = (data: readonly object[]) =>
+    player.call("MeterReportService", "collectBatch", { meterData: data });
+  const queries = backend.client(QueryService);
+  const read = async () => {
+    const { series } = await queries.getProcess({ id: shop });
+    const range = { fromUnixMs: BigInt(start - 10_000), toUnixMs: BigInt(start + 20_000) };
+    const answer = await queries.queryMetrics({ agentId: "rover-10.0.0.7", series, ...range });
+    return answer.series.map(({ series, mean, min, max }) => ({ metric: series?.metric, mean, min, max }));
+  };
+  for (const data of [meterData.slice(0, 4), meterData.slice(4)]) await send(data);
+  const once = await read();
+  assert.equal(once.length, 3);
+  // The whole, in other pieces, in another order, and while the backend has it under way already.
+  await send(meterData);
+  await Promise.all([send(meterData.slice(0, 7)), send(meterData.slice(5))]);
+  await player.end("MeterReportService", "collectBatch", [{ meterData: meterData.slice(0, 3) }], {
+    breaks: true,
+  });
+  await send(meterData.toReversed());
+  assert.deepEqual(await read(), once);
 });

@@ -86,6 +86,20 @@ Deno.test("Rover: processes end without a beat, tasks in their time, and an agen
   assert.deepEqual(await living(), [71]);
   nowMs += 240_000;
   assert.deepEqual(await waitFor(async () => (await living()).length === 0 ? [] : undefined, 5), []);
+  // An agent of ours was away, and sends what it took when its task is long over here.
+  for (const [stack, samples] of [["a", 7], ["b", 4], ["a", 7]] as const) {
+    await player.call("EBPFProfilingService", "collectProfilingData", {
+      task: {
+        ...{ taskId: empty, processId: ids[0], profilingStartTime: startMs },
+        currentTime: startMs + 5_000,
+      },
+      onCPU: { stacks: [{ stackType: "PROCESS_USER_SPACE", stackSymbols: [stack] }], dumpCount: samples },
+    });
+  }
+  const { task: late } = await tasks.getTask({ id: empty });
+  assert.deepEqual([late?.state, late?.message, late?.loss?.taken], [TaskState.DONE, "", 11n]);
+  const { profile } = await tasks.getProfile({ taskId: empty, kind: ProfileKind.ON_CPU });
+  assert.deepEqual([profile?.sampleWeights, profile?.missingChunks], [[7n, 4n], 0]);
   // It comes back, and so does its process.
   assert.deepEqual(await report(player, "run-1", shop), [ids[0]]);
   assert.deepEqual([await living(), await connected()], [[71], true]);

@@ -86,9 +86,12 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
         for await (const datum of stream) {
           if (datum.task !== undefined) {
             about = datum.task;
-            found = directory.task(about.taskId.slice(0, idLength));
-            if (found !== undefined) requireAgent(found.agent.info.agentId, context);
-            else {logger.info("Stacks are of a task that is not known here", {
+            const id = about.taskId.slice(0, idLength);
+            found = directory.task(id) ?? await directory.endedTask(id, store);
+            if (found !== undefined) {
+              requireAgent(found.agent.info.agentId, context);
+              found.task.usedAtMs = clock.nowUnixMs();
+            } else {logger.info("Stacks are of a task that is not known here", {
                 task: about.taskId.slice(0, 100),
               });}
           }

@@ -13,6 +13,7 @@ import { RoverTask } from "./rover_task.ts";
 const mostAgents = 4_096;
 const processPage = 5_000;
 const taskPage = 1_000;
+const mostOpenTasks = 50;
 /** As long as a policy may ask for. */
 const longestSilenceMs = 24 * 3_600_000;
 
@@ -69,9 +70,8 @@ export class RoverDirectory {
     const policy = this.#options.book.get(task.policy)?.policy;
     if (policy !== undefined) keepSilent(agent, task, policy.silenceSeconds);
     if (task.state !== TaskState.RUNNING) return;
-    const restored = new RoverTask(task);
-    agent.tasks.set(task.id, restored);
-    for (const kind of (await store.getTask(task.id))?.kinds ?? []) await restored.restore(kind, store);
+    const kinds = (await store.getTask(task.id))?.kinds ?? [];
+    agent.tasks.set(task.id, await RoverTask.restore(task, kinds, store));
   }
 
   /** The agent that calls itself so. */
@@ -132,6 +132,24 @@ export class RoverDirectory {
       if (process !== undefined) return { agent, process };
     }
     return undefined;
+  }
+
+  /**
+   * A task that is over: an agent of ours that was away sends late what it took.
+   * @throws {ConnectError} when so many get stacks that this one has to wait
+   */
+  async endedTask(id: string, store: Store): Promise<{ agent: RoverAgent; task: RoverTask } | undefined> {
+    const row = await store.getTask(id);
+    const agent = row === undefined ? undefined : this.agents.get(row.agentId);
+    if (row === undefined || agent === undefined) return undefined;
+    if (agent.tasks.size >= mostOpenTasks) {
+      throw new ConnectError(`${mostOpenTasks} tasks get stacks already; try again`, Code.ResourceExhausted);
+    }
+    const restored = await RoverTask.restore(fromBinary(TaskSchema, row.data), row.kinds, store);
+    // Another stream may have asked for it meanwhile.
+    const task = agent.tasks.get(id) ?? restored;
+    agent.tasks.set(id, task);
+    return { agent, task };
   }
 
   /** A task by the id that its agent has of it. */

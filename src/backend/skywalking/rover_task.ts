@@ -19,6 +19,8 @@ import { readStoredChunks } from "./stored_chunks.ts";
 const lateMs = 10_000;
 /** How long an agent has to ask for a task that somebody wants. */
 const fetchMs = 60_000;
+/** Of a task that nobody has fetched; after a restart it is known by this. */
+const waitingMessage = "SkyWalking's agent has not asked for it yet; it begins within a minute, or fails";
 /** What SkyWalking's agent samples with unless its own configuration says otherwise. */
 export const roverFrequencyHz = 111;
 
@@ -33,10 +35,26 @@ export class RoverTask {
   hasData = false;
   /** Times it was reported again before it had any data. */
   repeats = 0;
+  /** When stacks came last. */
+  usedAtMs = 0;
 
   constructor(task: MessageInitShape<typeof TaskSchema>, { askedAtMs }: { askedAtMs?: number } = {}) {
     this.task = create(TaskSchema, task);
     this.#askedAtMs = askedAtMs;
+    if (askedAtMs !== undefined) this.task.message = waitingMessage;
+  }
+
+  /** A task as an earlier run of this backend left it, with the kinds of which chunks are stored. */
+  static async restore(task: Task, kinds: readonly ProfileKind[], store: Store): Promise<RoverTask> {
+    const isWaiting = task.state === TaskState.RUNNING && task.message === waitingMessage;
+    const restored = new RoverTask(task, isWaiting ? { askedAtMs: Number(task.startedAtUnixMs) } : {});
+    restored.#isFetched = !isWaiting;
+    delete restored.task.loss;
+    for (const kind of kinds) {
+      if (kind === ProfileKind.NETWORK) await restored.#readNetwork(store);
+      else await restored.#open(kind, store, (chunk) => restored.#count(chunk));
+    }
+    return restored;
   }
 
   /** Of a task that somebody asked for: when it was last changed; undefined for one that a policy started. */
@@ -59,15 +77,8 @@ export class RoverTask {
   fetched(nowMs: number): boolean {
     const isFirst = !this.#isFetched;
     this.#isFetched = true;
-    if (isFirst) this.task.startedAtUnixMs = BigInt(nowMs);
+    if (isFirst) Object.assign(this.task, { startedAtUnixMs: BigInt(nowMs), message: "" });
     return isFirst;
-  }
-
-  /** Goes on with the profile of a kind as an earlier run of this backend left it. */
-  async restore(kind: ProfileKind, store: Store): Promise<void> {
-    this.#isFetched = true;
-    if (kind === ProfileKind.NETWORK) await this.#readNetwork(store);
-    else await this.#open(kind, store, (chunk) => this.#count(chunk));
   }
 
   /** False for one that somebody asked for until the agent knows of it. */
@@ -92,13 +103,20 @@ export class RoverTask {
 
   async #take(...[kind, counted, store, report]: Parameters<RoverTask["take"]>): Promise<void> {
     const profile = await this.#open(kind, store);
+    let chunks: ProfileChunk[];
     try {
-      for (const chunk of await profile.take(counted, report)) this.#count(chunk);
+      chunks = await profile.take(counted, report);
     } catch (error) {
       // It goes on behind what is stored, and names that did not come through go out again.
       this.#profiles.delete(kind);
       throw error;
     }
+    for (const chunk of chunks) this.#count(chunk);
+    const { task } = this;
+    if (chunks.length === 0 || task.state === TaskState.RUNNING) return;
+    // It was over before they came: an agent was away, and has what it took.
+    if (task.state === TaskState.FAILED) Object.assign(task, { state: TaskState.DONE, message: "" });
+    await report([this.body()]);
   }
 
   /** Records of what the agent told of the network. */

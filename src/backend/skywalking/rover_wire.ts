@@ -116,9 +116,9 @@ function endTasks(agent: RoverAgent, nowMs: number) {
   const ended = [...agent.tasks.values()].filter((task) =>
     task.endInTime(nowMs, task.task.processIds.some((id) => agent.processes.has(id)))
   );
-  for (const [id, { task }] of agent.tasks) {
-    const isOver = task.state !== TaskState.RUNNING && nowMs - Number(task.endedAtUnixMs) > endedTasksMs;
-    if (isOver) agent.tasks.delete(id);
+  for (const [id, { task, usedAtMs }] of agent.tasks) {
+    const restsMs = nowMs - Math.max(Number(task.endedAtUnixMs), usedAtMs);
+    if (task.state !== TaskState.RUNNING && restsMs > endedTasksMs) agent.tasks.delete(id);
   }
   return ended.flatMap((task) => task.endBodies());
 }

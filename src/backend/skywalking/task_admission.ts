@@ -144,8 +144,8 @@ export function makeTask(
 }
 
 function findEmpty(agent: RoverAgent, process: RoverProcess, kind: ProfileKind): RoverTask | undefined {
-  return agent.runningTasks.find(({ task, hasData, askedAtMs }) =>
-    !hasData && askedAtMs === undefined && task.kinds.includes(kind) &&
+  return agent.runningTasks.find(({ task, hasData }) =>
+    !hasData && task.policy !== "" && task.kinds.includes(kind) &&
     (kind === ProfileKind.NETWORK ? coversProcess(task, process) : task.processIds.includes(process.id))
   );
 }
