@@ -12,6 +12,9 @@ const codes: Readonly<Record<StoreErrorKind, Code>> = {
   failed: Code.Internal,
 };
 
+/** What Node throws when the caller has gone: while its request is read, and when the answer is written. */
+const goneCodes: ReadonlySet<unknown> = new Set(["ERR_STREAM_PREMATURE_CLOSE", "ERR_HTTP2_INVALID_STREAM"]);
+
 /** Turns whatever a handler throws into an error for the caller: nothing of the inside but a sentence gets out. */
 export function createErrorInterceptor(logger: Logger): Interceptor {
   return (next) => async (request) => {
@@ -32,7 +35,7 @@ export function createErrorInterceptor(logger: Logger): Interceptor {
 /** The answer to an error of any kind; logs what the caller cannot be blamed for. */
 export function toConnectError(error: unknown, method: string, logger: Logger): ConnectError {
   if (error instanceof ConnectError) return error;
-  if ((error as { code?: unknown } | undefined)?.code === "ERR_STREAM_PREMATURE_CLOSE") {
+  if (goneCodes.has((error as { code?: unknown } | undefined)?.code)) {
     return new ConnectError("The caller went away in the middle of its request", Code.Canceled);
   }
   if (error instanceof StoreError) {

@@ -5,6 +5,7 @@ import { QueryService } from "../../src/gen/stakeout/v1/query_service_pb.ts";
 import { ProfileKind } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { TaskService } from "../../src/gen/stakeout/v1/task_service_pb.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
+import { waitFor } from "../support/wait.ts";
 import type { Commands } from "./oap_messages.ts";
 import {
   argument,
@@ -94,6 +95,8 @@ Deno.test("Rover: a stream that broke anywhere and is sent again whole counts on
   }
   await player.call(...collect, ...all);
   await check();
+  // An agent that goes away is no error of the backend.
+  assert.deepEqual(backend.process.lines.filter((line) => / level=error /.test(line)), []);
   await player.call(...collect, ...all);
   // On two connections at once.
   await Promise.all([player.call(...collect, ...all), player.call(...collect, ...all)]);
@@ -196,4 +199,17 @@ Deno.test("Rover: meters that are sent again are there once", async () => {
   });
   await send(meterData.toReversed());
   assert.deepEqual(await read(), once);
+  // What came before a stream broke is there.
+  const last = { meterData: [meter("rover_con_p_process_cpu", 15, 99)] };
+  await player.end("MeterReportService", "collectBatch", [last], { breaks: true });
+  const cpu = await waitFor(async () => {
+    const found = (await read()).find(({ metric }) => metric === "process_cpu");
+    return found?.mean.at(-1) === 99 ? found : undefined;
+  }, 5);
+  assert.deepEqual(cpu?.mean, [
+    40,
+    ...new Array(5).fill(45),
+    ...new Array(5).fill(50),
+    ...new Array(5).fill(99),
+  ]);
 });

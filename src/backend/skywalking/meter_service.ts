@@ -96,10 +96,10 @@ export function createMeterService(options: RoverShared): ServiceImpl<typeof Met
         if (held.network.isFull) await held.network.store();
       }
     } finally {
-      // What came before a stream broke is kept: it is not sent again.
+      // What came before a stream broke is kept. When it comes again, points are of the same seconds.
       await held.network.store();
+      await storePoints(held.points);
     }
-    await storePoints(held.points);
     return noCommands;
   }
 

@@ -56,6 +56,7 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
     for (const [key, part] of parts) {
       // One that fails is not tried again: the agent hears of it, and sends it again if it does that.
       parts.delete(key);
+      part.task.usedAtMs = clock.nowUnixMs();
       await part.task.take(part.kind, part, store, (bodies) => part.agent.report(bodies));
     }
   }
