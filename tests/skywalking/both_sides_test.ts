@@ -10,7 +10,7 @@ import { startStakeout } from "../support/stakeout.ts";
 import { compileTarget, startTarget } from "../support/target.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
-import { waitFor } from "../support/wait.ts";
+import { sleep, waitFor } from "../support/wait.ts";
 import { CuttingProxy } from "./cutting_proxy.ts";
 import { startRoverBackend, tokens } from "./rover_backend.ts";
 
@@ -93,7 +93,7 @@ async function request(port: number, path: string): Promise<{ sent: number; rece
 }
 
 testAsRoot(
-  "a policy's network profile comes over SkyWalking's wire with every byte that a real server's clients saw",
+  "a policy's network profile comes over SkyWalking's wire and cut connections with every byte that real clients saw",
   async () => {
     await using folder = await makeTestFolder("both");
     await Deno.chmod(folder.path, 0o777);
@@ -101,7 +101,8 @@ testAsRoot(
     await backend.client(PolicyService).applyPolicies({ source: watchServer });
     const config = `${folder.path}/stakeout.yaml`;
     await Deno.writeTextFile(config, `skywalking: { services: ["bothserve"], duration_seconds: 20 }\n`);
-    const to = ["--backend", `skywalking://127.0.0.1:${backend.grpcPort}`];
+    await using proxy = await CuttingProxy.start(backend.grpcPort);
+    const to = ["--backend", proxy.url];
     await using agent = startStakeout(
       ["agent", ...to, "--state", `${folder.path}/agent`, "--config", config],
       { env: { STAKEOUT_TOKEN: tokens.agent } },
@@ -118,14 +119,17 @@ testAsRoot(
       return task?.id;
     }, 20);
     assert.ok(id !== undefined, agent.lines.join("\n"));
+    proxy.cutCalls(20);
     let sent = 0;
     let received = 0;
     for (let index = 0; index < 101; index++) {
       const bytes = await request(server.port, index < 94 ? "/" : "/status/503");
+      await sleep(50);
       sent += bytes.sent;
       received += bytes.received;
     }
     const ended = await agent.waitForLine(/msg="Task ended"/, 40);
+    proxy.cutCalls(0);
     const taken = BigInt(/ taken=(\d+)/.exec(ended)![1]!);
     const served = await waitFor(async () => {
       const answer = await tasks.getNetworkProfile({ taskId: id }).catch(() => undefined);
@@ -181,25 +185,12 @@ testAsRoot(
     await agent.waitForLine(/msg="The agent watches this host"/);
     await using _target = await startTarget(burn, "2", "2");
     await agent.waitForLine(/msg="Task started"/, 40);
-    // In the middle of a call, or before its answer. After three in a row one passes, as each lets the agent wait longer.
-    let passed = 0;
-    let cutting: ReturnType<typeof setTimeout> | undefined;
-    proxy.passing = (bytes) => {
-      if (bytes < 100 || cutting !== undefined) return;
-      const isSpared = proxy.cuts - passed >= 3;
-      if (isSpared) passed = proxy.cuts;
-      cutting = setTimeout(() => {
-        cutting = undefined;
-        if (!isSpared) proxy.cut();
-      }, isSpared ? 200 : Math.random() * 20);
-    };
+    proxy.cutCalls(21);
     await waitFor(() => proxy.cuts >= 10 || undefined, 40);
     await first[Symbol.asyncDispose]();
     await using backend = await startRoverBackend(folder.path, first.grpcPort);
     const ended = await agent.waitForLine(/msg="Task ended"/, 60);
     await waitFor(() => proxy.cuts > 20 || undefined, 40);
-    proxy.passing = () => {};
-    clearTimeout(cutting);
     const taken = BigInt(/ taken=(\d+)/.exec(ended)![1]!);
     const tasks = backend.client(TaskService);
     const profile = await waitFor(async () => {

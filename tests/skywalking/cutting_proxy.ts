@@ -7,8 +7,10 @@ export class CuttingProxy implements AsyncDisposable {
   readonly #sockets = new Set<Socket>();
   /** Connections that were cut while they were open. */
   cuts = 0;
-  /** Called with the size of each piece that came from the agent, as it is passed on. */
-  passing: (bytes: number) => void = () => {};
+  /** Cuts left that {@linkcode cutCalls} makes, and those since a call passed. */
+  #left = 0;
+  #inRow = 0;
+  #cutting: ReturnType<typeof setTimeout> | undefined;
 
   private constructor(server: ReturnType<typeof createServer>) {
     this.#server = server;
@@ -28,7 +30,7 @@ export class CuttingProxy implements AsyncDisposable {
           far.destroy();
         });
       }
-      near.on("data", ({ length }: Uint8Array) => proxy.passing(length));
+      near.on("data", ({ length }: Uint8Array) => proxy.#passing(length));
       near.pipe(far);
       far.pipe(near);
     });
@@ -48,7 +50,26 @@ export class CuttingProxy implements AsyncDisposable {
     return open;
   }
 
+  /**
+   * Cuts shortly behind what an agent sends, up to `most` times: in the middle of a call, or before its answer. After three
+   * in a row one passes, as each lets the agent wait longer. 0 ends that.
+   */
+  cutCalls(most: number): void {
+    this.#left = most;
+  }
+
+  #passing(bytes: number): void {
+    if (bytes < 100 || this.#left === 0 || this.#cutting !== undefined) return;
+    const isSpared = this.#inRow === 3;
+    this.#inRow = isSpared ? 0 : this.#inRow + 1;
+    this.#cutting = setTimeout(() => {
+      this.#cutting = undefined;
+      if (!isSpared && this.#left > 0 && this.cut()) this.#left--;
+    }, isSpared ? 200 : Math.random() * 20);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
+    clearTimeout(this.#cutting);
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
     this.cut();

@@ -1,32 +1,45 @@
 import type { HandlerContext } from "@connectrpc/connect";
-import type { LogData } from "../../gen/skywalking/v3/logging_pb.ts";
-import type { MeterData } from "../../gen/skywalking/v3/meter_pb.ts";
+import { toBinary } from "@bufbuild/protobuf";
+import { type LogData, LogDataSchema } from "../../gen/skywalking/v3/logging_pb.ts";
+import { type MeterData, MeterDataSchema } from "../../gen/skywalking/v3/meter_pb.ts";
 import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { requireAgent, sessionKey } from "./call_context.ts";
 import { coveredProcesses, coversProcess, findNetworkTask } from "./network_coverage.ts";
-import { type MeterEnds, readNetworkMeter } from "./network_meter.ts";
+import { type MeterEnds, type NetworkMeter, readNetworkMeter } from "./network_meter.ts";
 import { readNetworkSample, type RoverSample } from "./network_sample.ts";
 import { NetworkSum } from "./network_sum.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverProcess } from "./rover_process.ts";
 import type { RoverShared } from "./rover_shared.ts";
 import type { RoverTask } from "./rover_task.ts";
+import { takenKey } from "./taken_keys.ts";
 
-/** Connections, requests and times that are held until they are stored. */
-const bufferedEntries = 5_000;
+/** Meters, requests and times that are held until they are stored. */
+const bufferedEntries = 50_000;
+/** Of one call; what it says the same behind so much else is taken for sent again. */
+const mostTimes = 100_000;
 
 interface Part {
   readonly agent: RoverAgent;
   readonly task: RoverTask;
   readonly atMs: number;
-  readonly sums: Map<string, { readonly ends: MeterEnds; readonly sum: NetworkSum }>;
-  readonly samples: RoverSample[];
+  readonly meters: Told<NetworkMeter>[];
+  readonly samples: Told<RoverSample>[];
   invalid: number;
+}
+
+/** What was told, with a key that it has again when it is sent again. */
+interface Told<T> {
+  readonly key: number;
+  readonly value: T;
 }
 
 /**
  * Gathers what one call tells of network profiles, by task and time.
- * Limits: 5,000 connections and requests; `isFull` tells it.
+ * What comes again counts once: Rover sends nothing twice, but an agent of ours sends a stream again whose answer was lost.
+ * It is known by its time and all that it says; the same several times in one call is as much as it says. Over a restart of
+ * the backend it is not known.
+ * Limits: 50,000 meters and requests; `isFull` tells it.
  * Loss: what is of no process that is known is counted in a profile that the calling agent takes, or else nowhere.
  */
 export class NetworkParts {
@@ -34,6 +47,8 @@ export class NetworkParts {
   readonly #context: HandlerContext;
   readonly #parts = new Map<string, Part>();
   #entries = 0;
+  /** How often this call told the same. */
+  readonly #times = new Map<number, number>();
 
   constructor(shared: RoverShared, context: HandlerContext) {
     this.#shared = shared;
@@ -56,16 +71,7 @@ export class NetworkParts {
     if (found === undefined) return true;
     const { part, isKnown } = found;
     if (meter === "invalid" || !isKnown) part.invalid++;
-    else {
-      const key = JSON.stringify(Object.values(meter.ends));
-      let entry = part.sums.get(key);
-      if (entry === undefined) {
-        entry = { ends: meter.ends, sum: new NetworkSum() };
-        part.sums.set(key, entry);
-        this.#entries++;
-      }
-      entry.sum.add(meter);
-    }
+    else part.meters.push(this.#told(meter, data.timestamp, toBinary(MeterDataSchema, data)));
     return true;
   }
 
@@ -76,10 +82,7 @@ export class NetworkParts {
     const found = this.#find(sample === "invalid" ? "" : sample.ends.processId, data.timestamp);
     if (found === undefined) return;
     if (sample === "invalid" || !found.isKnown) found.part.invalid++;
-    else {
-      found.part.samples.push(sample);
-      this.#entries++;
-    }
+    else found.part.samples.push(this.#told(sample, data.timestamp, toBinary(LogDataSchema, data)));
   }
 
   /** Stores what is held. */
@@ -88,15 +91,35 @@ export class NetworkParts {
     const parts = [...this.#parts.values()];
     this.#parts.clear();
     this.#entries = 0;
-    for (const { agent, task, atMs, sums, ...rest } of parts) {
+    for (const { agent, task, atMs, invalid, ...told } of parts) {
       agent.seenAtMs = nowMs;
+      const isFresh = ({ key }: { readonly key: number }) => !task.networkTaken.has(key);
+      const [meters, samples] = [told.meters.filter(isFresh), told.samples.filter(isFresh)];
+      if (meters.length + samples.length + invalid === 0) continue;
       const people = {
         find: (id: string) => agent.processes.get(id),
         isCovered: (process: RoverProcess) => coversProcess(task.task, process),
         covered: () => coveredProcesses(agent, task.task),
       };
-      await agent.report(task.writeNetwork({ atMs, sums: [...sums.values()], ...rest }, nowMs, people));
+      const flush = { atMs, sums: sumUp(meters), samples: samples.map(({ value }) => value), invalid };
+      const fresh = [...meters, ...samples];
+      for (const { key } of fresh) task.networkTaken.add(key);
+      try {
+        await agent.report(task.writeNetwork(flush, nowMs, people));
+      } catch (error) {
+        for (const { key } of fresh) task.networkTaken.delete(key);
+        throw error;
+      }
     }
+  }
+
+  #told<T>(value: T, timestamp: bigint, bytes: Uint8Array): Told<T> {
+    this.#entries++;
+    const same = takenKey([String(timestamp), bytes.toBase64()]);
+    if (this.#times.size >= mostTimes) this.#times.clear();
+    const times = this.#times.get(same) ?? 0;
+    this.#times.set(same, times + 1);
+    return { key: takenKey([same, times]), value };
   }
 
   /** The profile that a process is in; what is of no process that is known counts for one that the caller takes. */
@@ -115,10 +138,22 @@ export class NetworkParts {
     const key = `${task.task.id} ${atMs}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
-      part = { agent, task, atMs, sums: new Map(), samples: [], invalid: 0 };
+      part = { agent, task, atMs, meters: [], samples: [], invalid: 0 };
       this.#parts.set(key, part);
       this.#entries++;
     }
     return { part, isKnown: found !== undefined };
   }
+}
+
+/** The meters of each connection together. */
+function sumUp(meters: readonly Told<NetworkMeter>[]): { ends: MeterEnds; sum: NetworkSum }[] {
+  const sums = new Map<string, { ends: MeterEnds; sum: NetworkSum }>();
+  for (const { value: meter } of meters) {
+    const key = JSON.stringify(Object.values(meter.ends));
+    const entry = sums.get(key) ?? { ends: meter.ends, sum: new NetworkSum() };
+    sums.set(key, entry);
+    entry.sum.add(meter);
+  }
+  return [...sums.values()];
 }

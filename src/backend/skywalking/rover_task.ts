@@ -14,6 +14,7 @@ import type { EdgePeople } from "./network_edges.ts";
 import type { RecordBody } from "./record_body.ts";
 import { type CountedStacks, StackProfile } from "./stack_profile.ts";
 import { readStoredChunks } from "./stored_chunks.ts";
+import { TakenKeys } from "./taken_keys.ts";
 
 /** After its time an agent sends what it has left, within five seconds. */
 const lateMs = 10_000;
@@ -31,6 +32,8 @@ export class RoverTask {
   readonly #profiles = new Map<ProfileKind, Promise<StackProfile>>();
   #storing: Promise<void> = Promise.resolve();
   #network: NetworkChunks | undefined;
+  /** Keys of the meters and requests of its network profile. */
+  readonly networkTaken = new TakenKeys();
   #isFetched = false;
   hasData = false;
   /** Times it was reported again before it had any data. */

@@ -6,7 +6,7 @@ import { ChunkTables, type RoverStacks } from "./chunk_tables.ts";
 import { joinNames, nameFrames, StoredNames } from "./named_frames.ts";
 import type { RecordBody } from "./record_body.ts";
 import { readStoredChunks } from "./stored_chunks.ts";
-import { takenKey, TakenStacks } from "./taken_stacks.ts";
+import { takenKey, TakenKeys } from "./taken_keys.ts";
 
 /** What an agent counted of some processes of a task until a time. */
 export interface CountedStacks {
@@ -29,7 +29,7 @@ const rememberedSamples = 100_000;
  */
 export class StackProfile {
   readonly #tables: ChunkTables;
-  readonly #taken = new TakenStacks();
+  readonly #taken = new TakenKeys();
   #isResumed = false;
 
   private constructor(tables: ChunkTables) {

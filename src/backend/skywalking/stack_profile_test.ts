@@ -7,7 +7,7 @@ import { ProfileMerger } from "../profile/profile_merger.ts";
 import type { Store } from "../store/store.ts";
 import type { RecordBody } from "./record_body.ts";
 import { type CountedStacks, StackProfile } from "./stack_profile.ts";
-import { TakenStacks } from "./taken_stacks.ts";
+import { TakenKeys } from "./taken_keys.ts";
 
 const startMs = 1_800_000_000_000;
 const task = create(TaskSchema, { id: "t", startedAtUnixMs: BigInt(startMs) });
@@ -93,8 +93,8 @@ Deno.test("StackProfile keeps times apart that had to be moved, and forgets noth
   assert.deepEqual(store.fold(), { "a;main": 3n, "d;main": 8n });
 });
 
-Deno.test("TakenStacks remembers the last 50,000 at least and 100,000 at most", () => {
-  const taken = new TakenStacks();
+Deno.test("TakenKeys remembers the last 50,000 at least and 100,000 at most", () => {
+  const taken = new TakenKeys();
   for (let key = 0; key < 250_000; key++) {
     taken.add(key);
     if (key % 9_973 !== 0) continue;

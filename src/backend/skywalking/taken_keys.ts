@@ -3,10 +3,10 @@ import { createHash } from "node:crypto";
 const mostPerGeneration = 50_000;
 
 /**
- * Remembers which stacks of a task and kind were stored, so that those that are sent again count once.
+ * Remembers what of a task was stored, stacks of a kind or meters, so that what is sent again counts once.
  * Limits: the last 50,000 to 100,000; an agent sends again what was under way, which is 1 MiB of ours.
  */
-export class TakenStacks {
+export class TakenKeys {
   #newer = new Set<number>();
   #older = new Set<number>();
 
@@ -20,6 +20,12 @@ export class TakenStacks {
       this.#newer = new Set();
     }
     this.#newer.add(key);
+  }
+
+  /** What could not be stored is taken when it comes again. */
+  delete(key: number): void {
+    this.#newer.delete(key);
+    this.#older.delete(key);
   }
 }
 
