@@ -105,14 +105,19 @@ Deno.test("Rover: a policy's network profile has every connection, request and s
     values: { connect_counts: 3, connect_exe_time: 2_000_000, retransmit_counts: 5, write_bytes: 101 },
   };
   const inner: Connection = { own: shop, peer: ["process_id", helper], values: { write_bytes: 307 } };
-  const local: Connection = { own: helper, peer: ["local", "true"], values: { read_bytes: 409 } };
+  // Of two services of the host Rover tells both with the same labels.
+  const local: Connection = {
+    ...{ own: helper, peer: ["local", "true"] },
+    values: { read_bytes: 409, connect_counts: 2, connect_exe_time: 1_000_000 },
+  };
+  const alike = { ...local, values: { read_bytes: 11, connect_counts: 1, connect_exe_time: 7_000_000 } };
   const another: Connection = { own: mail, peer: ["local", "true"], values: { read_bytes: 1_000_003 } };
   await sleep(start + 2_000 - Date.now());
   // As Rover sends it: a message for each service, the first of which says whose all are.
   const batch = ["MeterReportService", "collectBatch"] as const;
   const whole = [
     flush(start + 2_000, "mail", another),
-    flush(start + 2_000, "shop", client, again, database, inner, local),
+    flush(start + 2_000, "shop", client, again, database, inner, local, alike),
   ];
   // What came of a stream that broke, and all that was sent again as an agent of Stakeout's does, counts once.
   await player.end(...batch, [flush(start + 2_000, "shop", client)], { breaks: true });
@@ -177,7 +182,7 @@ Deno.test("Rover: a policy's network profile has every connection, request and s
       ["shopd serves 10.0.0.9", 3_001n, 70_019n],
       ["shopd calls 10.0.0.7:5432 by TLS", 0n, 101n],
       ["shopd calls helper", 0n, 307n],
-      ["helper calls 127.0.0.1", 409n, 0n],
+      ["helper calls 127.0.0.1", 420n, 0n],
     ],
   );
   const served = found.get("shopd serves 10.0.0.9")!;
@@ -190,6 +195,8 @@ Deno.test("Rover: a policy's network profile has every connection, request and s
   assert.deepEqual(http?.bucketCounts, [2n, 32n, 2n]);
   const called = found.get("shopd calls 10.0.0.7:5432 by TLS")!;
   assert.deepEqual([called.connects, called.connectSumNs, called.retransmits], [3, 6_000_000n, 5]);
+  const near = found.get("helper calls 127.0.0.1")!;
+  assert.deepEqual([near.connects, near.connectSumNs, near.connectMaxNs], [3, 9_000_000n, 7_000_000n]);
   assert.deepEqual(
     profile.samples.map(({ path, status, reason, traceId, traceHeader, waitNs, method }) => [
       ...[path, status, reason, traceId, traceHeader, waitNs, method],
@@ -201,7 +208,7 @@ Deno.test("Rover: a policy's network profile has every connection, request and s
   );
   const edges = profile.samples.map(({ edge }) => totals.get(edge));
   assert.deepEqual(edges, [served, called]);
-  assert.equal(profile.secondBytes.reduce((sum, bytes) => sum + bytes, 0n), 73_837n);
+  assert.equal(profile.secondBytes.reduce((sum, bytes) => sum + bytes, 0n), 73_848n);
   assert.equal(profile.secondRequests.reduce((sum, requests) => sum + requests, 0n), 20n);
 
   await backend.process[Symbol.asyncDispose]();

@@ -46,7 +46,7 @@ function ends(more: Partial<MeterEnds> = {}): MeterEnds {
 function flush(second: number, sums: readonly (readonly [MeterEnds, MeterField, number])[]): NetworkFlush {
   const read = sums.map(([ends, field, value]) => {
     const sum = new NetworkSum();
-    sum.add({ ends, field, value, durations: [] });
+    sum.add({ ends, name: field, field, value, durations: [] });
     return { ends, sum };
   });
   return { atMs: startMs + second * 1000, sums: read, samples: [], invalid: 0 };

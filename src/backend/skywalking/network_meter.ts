@@ -19,6 +19,8 @@ type HttpField = "requests" | "otherAnswers" | "errors4xx" | "errors5xx" | "dura
 /** One meter of network profiling. */
 export interface NetworkMeter {
   readonly ends: MeterEnds;
+  /** Its name and status code: what else of the same ends is of it is of another connection. */
+  readonly name: string;
   readonly field: MeterField | "durations";
   /** 0 of durations. */
   readonly value: number;
@@ -42,7 +44,9 @@ const fields = {
 
 const prefix = "rover_net_p_";
 const mostLabels = 16;
+const longestId = 128;
 const longestAddress = 64;
+const longestCode = 16;
 /** SkyWalking's have 45. */
 const mostBuckets = 64;
 /** Sums of thousands of them still are numbers of 64 bits: 281 TB, 78 hours of nanoseconds. */
@@ -58,24 +62,27 @@ export function isNetworkMeter({ metric }: MeterData): boolean {
  * Reads a meter of network profiling.
  *
  * Source: `rover_net_p_…` of SkyWalking's agent: counts, bytes, means in ns (round trips µs), HTTP/1 in ms.
- * Limits: 16 labels, 64 buckets, values below 2^48.
+ * Limits: 16 labels, ids of 128 and addresses of 64 characters, 64 buckets, values below 2^48.
  * Loss: undefined for what has no place here (drops, times of system calls, sizes of messages, whose sum the bytes are, and
  * how long the other end says that a request took); "invalid" for what makes no sense, for the caller to count.
  */
 export function readNetworkMeter({ metric }: MeterData): NetworkMeter | "invalid" | undefined {
   if (metric.case === undefined) return undefined;
-  const { name, labels } = metric.value;
+  const { labels } = metric.value;
   const ends = readEnds(labels);
-  const field = readField(name.slice(prefix.length), ends?.isServer === true ? "server" : "client", labels);
+  const rest = metric.value.name.slice(prefix.length);
+  const code = labels.find(({ name }) => name === "code")?.value.slice(0, longestCode) ?? "";
+  const field = readField(rest, ends?.isServer === true ? "server" : "client", code);
   if (field === undefined) return undefined;
   if (ends === undefined) return "invalid";
+  const about = { ends, name: `${rest} ${code}`, field };
   if (metric.case === "histogram") {
     const durations = field === "durations" ? readDurations(metric.value.values) : undefined;
-    return durations === undefined ? "invalid" : { ends, field, value: 0, durations };
+    return durations === undefined ? "invalid" : { ...about, value: 0, durations };
   }
   const { value } = metric.value;
   if (field === "durations" || !(value >= 0 && value < largest)) return "invalid";
-  return { ends, field, value, durations: noDurations };
+  return { ...about, value, durations: noDurations };
 }
 
 function readEnds(labels: readonly Label[]): MeterEnds | undefined {
@@ -86,7 +93,7 @@ function readEnds(labels: readonly Label[]): MeterEnds | undefined {
   const processId = texts.get(`${own}_process_id`) ?? "";
   const peerId = texts.get(`${other}_process_id`) ?? "";
   const peerAddress = peerId === "" ? texts.get(`${other}_address`) ?? "" : "";
-  if (processId === "" || peerAddress.length > longestAddress) return undefined;
+  if (processId === "" || peerId.length > longestId || peerAddress.length > longestAddress) return undefined;
   return {
     ...{ processId, isServer, peerId, peerAddress },
     isUdp: texts.get("protocol") === "udp",
@@ -95,12 +102,12 @@ function readEnds(labels: readonly Label[]): MeterEnds | undefined {
 }
 
 /** @param side Of the process itself. */
-function readField(rest: string, side: string, labels: readonly Label[]): NetworkMeter["field"] | undefined {
+function readField(rest: string, side: string, code: string): NetworkMeter["field"] | undefined {
   switch (rest) {
     case "http1_request_counter":
       return "requests";
     case "http1_response_status_counter":
-      return readStatus(labels.find(({ name }) => name === "code")?.value ?? "");
+      return readStatus(code);
     case `http1_${side}_duration_avg`:
       return "durationMeanMs";
     case `http1_${side}_duration_histogram`:

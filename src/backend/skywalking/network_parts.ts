@@ -146,14 +146,18 @@ export class NetworkParts {
   }
 }
 
-/** The meters of each connection together. */
+/** The meters of each connection together; a second one of the same name is of another connection with the same labels. */
 function sumUp(meters: readonly Told<NetworkMeter>[]): { ends: MeterEnds; sum: NetworkSum }[] {
-  const sums = new Map<string, { ends: MeterEnds; sum: NetworkSum }>();
+  const sums: { ends: MeterEnds; sum: NetworkSum }[] = [];
+  /** The newest of two ends. */
+  const open = new Map<string, NetworkSum>();
   for (const { value: meter } of meters) {
     const key = JSON.stringify(Object.values(meter.ends));
-    const entry = sums.get(key) ?? { ends: meter.ends, sum: new NetworkSum() };
-    sums.set(key, entry);
-    entry.sum.add(meter);
+    if (open.get(key)?.add(meter) === true) continue;
+    const sum = new NetworkSum();
+    sum.add(meter);
+    open.set(key, sum);
+    sums.push({ ends: meter.ends, sum });
   }
-  return [...sums.values()];
+  return sums;
 }

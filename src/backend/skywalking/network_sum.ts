@@ -3,28 +3,33 @@ import { type NetworkTraffic, NetworkTrafficSchema } from "../../gen/stakeout/v1
 import { latencyBucket } from "../../model/latency_buckets.ts";
 import type { MeterField, NetworkMeter } from "./network_meter.ts";
 
+/** SkyWalking's agent has 14, and one for each status. */
+const mostNames = 128;
 const largestCount = 0xffff_ffff;
 
 /**
- * Sums the meters of one connection, or of all connections with one address, of one flush of SkyWalking's agent.
- * Shape: means come apart from their counts, in any order.
+ * Sums the meters that SkyWalking's agent tells of two ends at one time.
+ * Shape: means come apart from their counts, in any order, and go with them: a meter of the same name is of other connections
+ * between ends that have the same labels, for which there is another sum.
  */
 export class NetworkSum {
+  readonly #names = new Set<string>();
   readonly #values = new Map<MeterField, number>();
   readonly #buckets = new Map<number, number>();
   #longestMs = 0;
 
-  add({ field, value, durations }: NetworkMeter): void {
-    if (field !== "durations") {
-      const isMean = field === "rttMeanUs" || field === "connectMeanNs" || field === "durationMeanMs";
-      this.#values.set(field, isMean ? value : this.#get(field) + value);
-      return;
-    }
+  /** Adds a meter; false when it has one of the same name, or 128 others. */
+  add({ name, field, value, durations }: NetworkMeter): boolean {
+    if (this.#names.has(name) || this.#names.size >= mostNames) return false;
+    this.#names.add(name);
+    // Of answers there are several codes to a field.
+    if (field !== "durations") this.#values.set(field, this.#get(field) + value);
     for (const { middleMs, count } of durations) {
       const bucket = latencyBucket(middleMs * 1e6);
       this.#buckets.set(bucket, (this.#buckets.get(bucket) ?? 0) + count);
       this.#longestMs = Math.max(this.#longestMs, middleMs);
     }
+    return true;
   }
 
   /**
