@@ -1,4 +1,7 @@
-/** Plays an OAP with one policy for the bench's sleepers; says `listening on PORT`, ends when it is killed. */
+/**
+ * Plays an OAP with one policy for the bench's sleepers; says `listening on PORT`, then at each line what has
+ * arrived since the one before; ends when it is killed.
+ */
 import { OapPlayer } from "../skywalking/oap_player.ts";
 
 const [service = ""] = Deno.args;
@@ -11,7 +14,7 @@ oap.store.save(service, {
   },
 });
 console.log(`listening on ${oap.port}`);
-setInterval(() => {
+for await (const _ of Deno.stdin.readable) {
   console.log(`meters ${oap.store.meters.length} processes ${oap.store.processes.size}`);
   oap.store.meters.length = 0;
-}, 5_000);
+}

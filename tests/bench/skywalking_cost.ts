@@ -3,6 +3,7 @@ import { SplitHost } from "../support/split_host.ts";
 import type { Figure } from "./figure.ts";
 import {
   buildProgram,
+  type PinnedProgram,
   readThreadTimes,
   sleep,
   stakeout,
@@ -52,8 +53,9 @@ async function measure(folder: string) {
   await theirs.expect(/A policy of the OAP was taken over/);
   // Until the code that runs seldom is compiled, too.
   await sleep(90_000);
+  await count(oap);
   const [plain = [], oapCost = []] = await sample(ours.pid, theirs.pid);
-  const [, meters, known] = await oap.expect(/meters (\d+) processes (\d+)/);
+  const { meters, known } = await count(oap);
   const [own, other] = [medianInterval(plain), medianInterval(oapCost)];
   const ratio = other.median / own.median;
   return [{
@@ -61,11 +63,18 @@ async function measure(folder: string) {
     ours: formatInterval(other, " %"),
     alternative: `to our own backend: ${formatInterval(own, " %")}; ${ratio.toFixed(2)}×`,
     target: "≤ 1.2×",
-    met: ratio <= 1.2 && Number(meters) >= processes && Number(known) >= processes,
+    met: ratio <= 1.2 && meters >= slices * processes && known >= processes,
     basis: `${slices} slices of ${
       sliceMs / 1000
     } s, both at once on one CPU, ${processes} watched, two metrics`,
   }];
+}
+
+/** What has reached the OAP since the last count, and the processes it knows. */
+async function count(oap: PinnedProgram): Promise<{ meters: number; known: number }> {
+  await oap.send("");
+  const [, meters, known] = await oap.expect(/meters (\d+) processes (\d+)/);
+  return { meters: Number(meters), known: Number(known) };
 }
 
 async function sample(...pids: number[]): Promise<number[][]> {
