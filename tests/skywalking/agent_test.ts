@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { compileTarget, startTarget } from "../support/target.ts";
 import { testAsRoot } from "../support/test_as_root.ts";
 import { makeTestFolder } from "../support/test_folder.ts";
-import { sleep } from "../support/wait.ts";
+import { sleep, waitFor } from "../support/wait.ts";
 import { expectWhole, startOapAgent, timeOf } from "./agent_process.ts";
 import { OapPlayer } from "./oap_player.ts";
 
@@ -49,9 +49,10 @@ testAsRoot(
       }],
     });
     await expectWhole(store, agent, { task: task!.taskId, pid: target.pid });
-    const meters = store.meters.filter(({ singleValue }) =>
-      singleValue?.name === "rover_con_p_process_thread_count"
-    );
+    const findMeters = () =>
+      store.meters.filter(({ singleValue }) => singleValue?.name === "rover_con_p_process_thread_count");
+    await waitFor(() => findMeters().length > 1 || undefined, 15);
+    const meters = findMeters();
     assert.ok(meters.length > 1 && meters.every(({ singleValue }) => singleValue?.value === 2));
     assert.equal(new Set(meters.map(({ timestamp }) => timestamp)).size, meters.length);
     agent.kill("SIGINT");
