@@ -1,4 +1,4 @@
-import { create, type DescMessage, toBinary } from "@bufbuild/protobuf";
+import { create, type DescMessage, fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
   type NetworkChunk,
   NetworkChunkSchema,
@@ -10,21 +10,29 @@ import {
   type NetworkTraffic,
   NetworkTrafficSchema,
 } from "../../gen/stakeout/v1/network_pb.ts";
-import type { Task } from "../../gen/stakeout/v1/task_pb.ts";
+import { ProfileKind, type Task } from "../../gen/stakeout/v1/task_pb.ts";
+import { reportLimits } from "../report_limits.ts";
 import { addTraffic } from "../network/sum_traffic.ts";
+import type { Store } from "../store/store.ts";
 import { type EdgePeople, NetworkEdges } from "./network_edges.ts";
 import { networkLimits } from "./network_limits.ts";
 import type { MeterEnds } from "./network_meter.ts";
 import type { RoverSample } from "./network_sample.ts";
 import type { NetworkSum } from "./network_sum.ts";
 import { spreadTraffic } from "./spread_traffic.ts";
+import { readStoredChunks } from "./stored_chunks.ts";
+
+/** A sampled request, and the time that it was sent with: by SkyWalking's agent the same for all, by one of ours its beginning. */
+export interface SentSample extends RoverSample {
+  readonly atMs: number;
+}
 
 /** What an agent tells at one time. */
 export interface NetworkFlush {
   /** By the agent's clock, Unix milliseconds. */
   readonly atMs: number;
   readonly sums: readonly { readonly ends: MeterEnds; readonly sum: NetworkSum }[];
-  readonly samples: readonly RoverSample[];
+  readonly samples: readonly SentSample[];
   /** Meters and requests that made no sense or found no room. */
   readonly invalid: number;
 }
@@ -33,8 +41,12 @@ const mostSeconds = 60;
 /** Longest interval of an agent: Rover has two seconds, Stakeout's five. */
 const mostSpread = 5;
 const mostSamples = 1_000;
-/** What comes after the task's end, and by a clock that runs ahead. */
-const lateSeconds = 60;
+/** What an agent has left at the end of its task, by its own clock. */
+const lateSeconds = 10;
+/** What its clock puts later is put here. */
+const latestSeconds = 60;
+/** A clock that went back by so much was set. */
+const clockTurnMs = 60_000;
 /** With one more row a chunk stays below the 1 MiB that a record may have. */
 const fullBytes = 512 * 1024;
 
@@ -51,8 +63,7 @@ const tables = {
  * Shape: the agent tells every two seconds what it counted since the last time, and nothing of nothing. A chunk covers the
  * seconds since the one before; counts are spread evenly over the last of them, five at most, since they are of the agent's
  * last interval however long nothing passed before it. Chunks without rows fill silence of over a minute.
- * Units: seconds are of the task; the agent's clock may be another than ours, so its times are moved between the task's
- * start and now.
+ * Units: seconds are of the task; the agent's clock may be another than ours, so its times are moved into the task's.
  * Limits: see NetworkEdges; 1,000 samples at once.
  * Loss: what finds no room is in the chunk's NetworkLoss: `merged` counts peers once a flush.
  */
@@ -62,11 +73,25 @@ export class NetworkChunks {
   #next = 0;
   /** Until when chunks tell, since the task's start. */
   #untilSecond = 0;
-  /** What is added to the agent's times. */
-  #clockMs = 0;
+  /** The second that was told last, and where its chunk began: several calls may be of one flush. */
+  #last = { second: 0, fromSecond: 0 };
+  /** What is added to the agent's times; undefined before the first. */
+  #clockMs: number | undefined;
+  #newestMs = 0;
 
   constructor(task: Task) {
     this.#task = task;
+  }
+
+  /** Goes on behind what is stored, of which each chunk is given to `each`. */
+  static async open(task: Task, store: Store, each?: (chunk: NetworkChunk) => void): Promise<NetworkChunks> {
+    const chunks = new NetworkChunks(task);
+    for await (const data of readStoredChunks(store, task.id, ProfileKind.NETWORK)) {
+      const chunk = fromBinary(NetworkChunkSchema, data);
+      chunks.resume(chunk);
+      each?.(chunk);
+    }
+    return chunks;
   }
 
   /** Goes on behind chunks that were stored before this process started; in order. */
@@ -97,11 +122,11 @@ export class NetworkChunks {
       else addTraffic(same, row);
     }
     const sampleRows: NetworkSample[] = [];
-    for (const { ends, latencyMs, ...rest } of samples) {
+    for (const { ends, latencyMs, atMs, ...rest } of samples) {
       const found = sampleRows.length < mostSamples ? this.#edges.find(ends, people) : undefined;
       if (found === undefined) open.loss.lostSamples++;
       else {
-        const startedMs = Math.max(sentMs - latencyMs, this.#startMs);
+        const startedMs = this.#within(atMs + (this.#clockMs ?? 0) - latencyMs);
         const startedUnixUs = BigInt(Math.round(startedMs)) * 1000n;
         sampleRows.push(create(NetworkSampleSchema, { ...rest, edge: found.edge, startedUnixUs }));
       }
@@ -124,13 +149,15 @@ export class NetworkChunks {
 
   /** Begins chunks that end at a time of ours. */
   #open(atMs: number): OpenChunks {
-    const longest = this.#task.durationSeconds + lateSeconds;
-    const second = Math.min(Math.max(1, Math.ceil((atMs - this.#startMs) / 1000)), longest);
+    const second = Math.max(1, Math.ceil((atMs - this.#startMs) / 1000));
     const open = new OpenChunks();
     while (second - this.#untilSecond > mostSeconds) {
       open.begin(this.#untilSecond, this.#untilSecond += mostSeconds);
     }
-    open.begin(Math.min(this.#untilSecond, second - 1), second);
+    const isSame = second === this.#last.second;
+    const fromSecond = isSame ? this.#last.fromSecond : Math.min(this.#untilSecond, second - 1);
+    open.begin(fromSecond, second);
+    this.#last = { second, fromSecond };
     this.#untilSecond = Math.max(this.#untilSecond, second);
     return open;
   }
@@ -159,10 +186,35 @@ export class NetworkChunks {
     return Number(this.#task.startedAtUnixMs);
   }
 
-  /** Nothing of a task is from before it, or of the future. */
+  #within(atMs: number): number {
+    const longestMs = Math.min((this.#task.durationSeconds + latestSeconds) * 1000, reportLimits.futureMs);
+    return Math.min(Math.max(atMs, this.#startMs), this.#startMs + longestMs);
+  }
+
+  /** Whether something of the agent's time may be of this task's. */
+  holds(atMs: number): boolean {
+    const { durationSeconds } = this.#task;
+    return atMs + (this.#clockMs ?? 0) <= this.#startMs + (durationSeconds + lateSeconds) * 1000;
+  }
+
+  /**
+   * What comes first is of between the task's start and now, everything else so much later as the agent says: one that was
+   * away sends much at once.
+   */
   #toOurs(atMs: number, nowMs: number): number {
-    const movedMs = Math.min(Math.max(atMs + this.#clockMs, this.#startMs), Math.max(nowMs, this.#startMs));
+    const startMs = this.#startMs;
+    let movedMs = atMs + (this.#clockMs ?? 0);
+    if (this.#clockMs === undefined) {
+      // After a restart of the backend it is what goes on behind what is stored, or what is told now.
+      const leastMs = this.#untilSecond === 0 ? -Infinity : startMs + this.#untilSecond * 1000 - clockTurnMs;
+      if (movedMs > nowMs || movedMs < leastMs) movedMs = nowMs;
+    } else if (movedMs < this.#newestMs - clockTurnMs) {
+      // Its clock was set back.
+      movedMs = this.#newestMs;
+    }
+    movedMs = this.#within(movedMs);
     this.#clockMs = movedMs - atMs;
+    this.#newestMs = Math.max(this.#newestMs, movedMs);
     return movedMs;
   }
 }

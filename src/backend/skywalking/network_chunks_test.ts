@@ -142,7 +142,7 @@ Deno.test("NetworkChunks covers every second once, through silence, late data an
     ...write(chunks, flush(2, [[peer, "sentBytes", 10]])),
     ...write(chunks, flush(3.9, [[peer, "sentBytes", 21]])),
     // A request that comes apart, a flush of the past, and silence of 3 minutes.
-    ...write(chunks, { ...flush(5, []), samples: [request] }),
+    ...write(chunks, { ...flush(5, []), samples: [{ ...request, atMs: startMs + 5_000 }] }),
     ...write(chunks, flush(3, [[peer, "sentBytes", 1]]), startMs + 6_000),
     ...write(chunks, flush(184, [[peer, "sentBytes", 50]])),
     ...chunks.finish(startMs + 200_000),
@@ -166,7 +166,7 @@ Deno.test("NetworkChunks covers every second once, through silence, late data an
   ]);
 });
 
-Deno.test("NetworkChunks moves an agent's clock between the task's start and now", () => {
+Deno.test("NetworkChunks moves an agent's clock into the task's time", () => {
   for (const wrongMs of [-3_600_000, 3_600_000]) {
     const chunks = new NetworkChunks(task);
     const peer = ends({ peerAddress: "10.0.0.7:80" });
@@ -178,6 +178,23 @@ Deno.test("NetworkChunks moves an agent's clock between the task's start and now
     assert.ok(seconds >= 4 && seconds <= 7 && observedSeconds === seconds, `${seconds} s`);
     assert.equal(secondBytes.reduce((sum, bytes) => sum + bytes, 0n), 24n);
   }
+  // Of an agent that was away the first comes when the task has begun here, and the others at once.
+  const queued = new NetworkChunks(task);
+  const peer = ends({ peerAddress: "10.0.0.7:80" });
+  const late = [-495, -490, -485].flatMap((second) =>
+    write(queued, flush(second, [[peer, "sentBytes", 8]]), startMs + 1_000)
+  );
+  assert.deepEqual(late.map(({ seconds }) => seconds), [1, 4, 5]);
+  // A clock that is set back by an hour goes on where it was, also after a restart.
+  const back = write(queued, flush(-4_000, [[peer, "sentBytes", 8]]), startMs + 12_000);
+  assert.deepEqual(back.map(({ startUnixMs, seconds }) => [Number(startUnixMs) - startMs, seconds]), [[
+    5_000,
+    5,
+  ]]);
+  const again = new NetworkChunks(task);
+  for (const chunk of [...late, ...back]) again.resume(chunk);
+  const [next] = write(again, flush(-3_998, [[peer, "sentBytes", 8]]), startMs + 14_000);
+  assert.deepEqual([Number(next?.startUnixMs) - startMs, next?.seconds], [10_000, 4]);
   const mad = write(new NetworkChunks(task), { ...flush(0, []), atMs: 2 ** 63, invalid: 1 }, startMs + 1e12);
   assert.deepEqual([mad.length, mad.at(-1)?.loss?.droppedRows], [11, 1n]);
 });
@@ -219,7 +236,15 @@ Deno.test("NetworkChunks says everything again once a minute of flushes, and kee
   });
   assert.deepEqual([...said.entries()].filter(([, edges]) => edges > 0).map(([index]) => index), [0, 29, 59]);
   const sample = {
-    ...{ ends: peer, latencyMs: 5, waitNs: 5_000_000n, reason: SampleReason.SLOW, path: "/", status: 200 },
+    ...{
+      atMs: 2 ** 63,
+      ends: peer,
+      latencyMs: 5,
+      waitNs: 5_000_000n,
+      reason: SampleReason.SLOW,
+      path: "/",
+      status: 200,
+    },
     ...{ complete: true, traceId: "", traceHeader: 0 },
   };
   const [many] = write(chunks, { ...flush(130, []), samples: new Array(1_500).fill(sample) });

@@ -15,6 +15,14 @@ export function coveredProcesses(agent: RoverAgent, task: Task): RoverProcess[] 
   return [...agent.processes.values()].filter((process) => coversProcess(task, process));
 }
 
+/** The newest that is over and of whose time something is: an agent that was away sends it late. */
+export function findLateTask(agent: RoverAgent, process: RoverProcess, atMs: number): RoverTask | undefined {
+  return [...agent.tasks.values()].findLast((one) =>
+    one.task.kinds.includes(ProfileKind.NETWORK) && coversProcess(one.task, process) &&
+    one.missesNetwork(atMs)
+  );
+}
+
 /** The network profile that a process is in now; there is one at a time. */
 export function findNetworkTask(agent: RoverAgent, process: RoverProcess): RoverTask | undefined {
   return agent.runningTasks.find(({ task }) =>

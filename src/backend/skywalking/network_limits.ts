@@ -8,6 +8,5 @@ export const networkLimits: readonly string[] = [
   "What was counted since the agent told last, two seconds mostly, is spread evenly over them.",
   "Requests are told from their first byte to the last of their answer, in whole milliseconds and steps such as 100 to 110 ms.",
   "The longest request and the highest round trip are those of steps and means: single ones may be higher.",
-  "Of single requests the method, sizes, thread and parts of the time are not told; their beginning is up to two seconds early " +
-  "or late.",
+  "Of single requests the method, sizes, thread and parts of the time are not told; their beginning may be seconds off.",
 ];

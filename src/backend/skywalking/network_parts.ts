@@ -4,10 +4,12 @@ import { type LogData, LogDataSchema } from "../../gen/skywalking/v3/logging_pb.
 import { type MeterData, MeterDataSchema } from "../../gen/skywalking/v3/meter_pb.ts";
 import { ProfileKind } from "../../gen/stakeout/v1/task_pb.ts";
 import { requireAgent, sessionKey } from "./call_context.ts";
-import { coveredProcesses, coversProcess, findNetworkTask } from "./network_coverage.ts";
+import type { SentSample } from "./network_chunks.ts";
+import { coveredProcesses, coversProcess, findLateTask, findNetworkTask } from "./network_coverage.ts";
 import { type MeterEnds, type NetworkMeter, readNetworkMeter } from "./network_meter.ts";
-import { readNetworkSample, type RoverSample } from "./network_sample.ts";
+import { readNetworkSample } from "./network_sample.ts";
 import { NetworkSum } from "./network_sum.ts";
+import type { RecordBody } from "./record_body.ts";
 import type { RoverAgent } from "./rover_agent.ts";
 import type { RoverProcess } from "./rover_process.ts";
 import type { RoverShared } from "./rover_shared.ts";
@@ -22,9 +24,10 @@ const mostTimes = 100_000;
 interface Part {
   readonly agent: RoverAgent;
   readonly task: RoverTask;
-  readonly atMs: number;
+  /** Of requests, which come apart and have a time each, that of the newest. */
+  atMs: number;
   readonly meters: Told<NetworkMeter>[];
-  readonly samples: Told<RoverSample>[];
+  readonly samples: Told<SentSample>[];
   invalid: number;
 }
 
@@ -67,7 +70,8 @@ export class NetworkParts {
   addMeter(data: MeterData): boolean {
     const meter = readNetworkMeter(data);
     if (meter === undefined) return false;
-    const found = this.#find(meter === "invalid" ? "" : meter.ends.processId, data.timestamp);
+    const atMs = this.#timeOf(data);
+    const found = this.#find(meter === "invalid" ? "" : meter.ends.processId, atMs, String(atMs));
     if (found === undefined) return true;
     const { part, isKnown } = found;
     if (meter === "invalid" || !isKnown) part.invalid++;
@@ -79,15 +83,19 @@ export class NetworkParts {
   addLog(data: LogData): void {
     const sample = readNetworkSample(data);
     if (sample === undefined) return;
-    const found = this.#find(sample === "invalid" ? "" : sample.ends.processId, data.timestamp);
+    const atMs = this.#timeOf(data);
+    const found = this.#find(sample === "invalid" ? "" : sample.ends.processId, atMs, "requests");
     if (found === undefined) return;
-    if (sample === "invalid" || !found.isKnown) found.part.invalid++;
-    else found.part.samples.push(this.#told(sample, data.timestamp, toBinary(LogDataSchema, data)));
+    const { part, isKnown } = found;
+    part.atMs = Math.max(part.atMs, atMs);
+    if (sample === "invalid" || !isKnown) part.invalid++;
+    else part.samples.push(this.#told({ ...sample, atMs }, data.timestamp, toBinary(LogDataSchema, data)));
   }
 
   /** Stores what is held. */
   async store(): Promise<void> {
-    const nowMs = this.#shared.clock.nowUnixMs();
+    const { clock, store } = this.#shared;
+    const nowMs = clock.nowUnixMs();
     const parts = [...this.#parts.values()];
     this.#parts.clear();
     this.#entries = 0;
@@ -105,7 +113,8 @@ export class NetworkParts {
       const fresh = [...meters, ...samples];
       for (const { key } of fresh) task.networkTaken.add(key);
       try {
-        await agent.report(task.writeNetwork(flush, nowMs, people));
+        const report = (bodies: readonly RecordBody[]) => agent.report(bodies);
+        await task.takeNetwork(flush, { nowMs, people, store, report });
       } catch (error) {
         for (const { key } of fresh) task.networkTaken.delete(key);
         throw error;
@@ -122,9 +131,16 @@ export class NetworkParts {
     return { key: takenKey([same, times]), value };
   }
 
-  /** The profile that a process is in; what is of no process that is known counts for one that the caller takes. */
-  #find(processId: string, timestamp: bigint): { part: Part; isKnown: boolean } | undefined {
-    const { directory, clock } = this.#shared;
+  #timeOf({ timestamp }: { readonly timestamp: bigint }): number {
+    return timestamp === 0n ? this.#shared.clock.nowUnixMs() : Number(timestamp);
+  }
+
+  /**
+   * The profile that a process is in; what is of no process that is known counts for one that the caller takes.
+   * @param of What is gathered together.
+   */
+  #find(processId: string, atMs: number, of: string): { part: Part; isKnown: boolean } | undefined {
+    const { directory } = this.#shared;
     const session = this.#context.values.get(sessionKey);
     const found = directory.process(processId, session);
     const agent = found?.agent ?? directory.caller(session);
@@ -132,10 +148,9 @@ export class NetworkParts {
     requireAgent(agent.info.agentId, this.#context);
     const task = found === undefined
       ? agent.runningTasks.find(({ task }) => task.kinds.includes(ProfileKind.NETWORK))
-      : findNetworkTask(agent, found.process);
+      : findNetworkTask(agent, found.process) ?? findLateTask(agent, found.process, atMs);
     if (task === undefined || !task.isBegun) return undefined;
-    const atMs = timestamp === 0n ? clock.nowUnixMs() : Number(timestamp);
-    const key = `${task.task.id} ${atMs}`;
+    const key = `${task.task.id} ${of}`;
     let part = this.#parts.get(key);
     if (part === undefined) {
       part = { agent, task, atMs, meters: [], samples: [], invalid: 0 };

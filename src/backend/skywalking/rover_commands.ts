@@ -104,8 +104,8 @@ export class RoverCommands {
 /** Lets a task run longer; why it cannot, `""` when it does. */
 function extendTask(found: RoverTask | undefined, seconds: number, nowMs: number): string {
   if (found?.task.state !== TaskState.RUNNING) return "The task does not run any more";
-  const { task, askedAtMs } = found;
-  if (askedAtMs === undefined || task.kinds.some((kind) => kind !== ProfileKind.NETWORK)) {
+  const { task } = found;
+  if (task.policy !== "" || task.kinds.some((kind) => kind !== ProfileKind.NETWORK)) {
     return "SkyWalking's agent extends only network profiles that somebody asked for; start another";
   }
   if (task.durationSeconds + seconds > longestSeconds) {

@@ -1,5 +1,5 @@
-import { create, fromBinary, type MessageInitShape } from "@bufbuild/protobuf";
-import { type NetworkChunk, NetworkChunkSchema } from "../../gen/stakeout/v1/network_pb.ts";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import type { NetworkChunk } from "../../gen/stakeout/v1/network_pb.ts";
 import type { ProfileChunk } from "../../gen/stakeout/v1/profile_pb.ts";
 import {
   LossCountsSchema,
@@ -13,7 +13,6 @@ import { NetworkChunks, type NetworkFlush } from "./network_chunks.ts";
 import type { EdgePeople } from "./network_edges.ts";
 import type { RecordBody } from "./record_body.ts";
 import { type CountedStacks, StackProfile } from "./stack_profile.ts";
-import { readStoredChunks } from "./stored_chunks.ts";
 import { TakenKeys } from "./taken_keys.ts";
 
 /** After its time an agent sends what it has left, within five seconds. */
@@ -38,7 +37,7 @@ export class RoverTask {
   hasData = false;
   /** Times it was reported again before it had any data. */
   repeats = 0;
-  /** When stacks came last. */
+  /** When something of it came last. */
   usedAtMs = 0;
 
   constructor(task: MessageInitShape<typeof TaskSchema>, { askedAtMs }: { askedAtMs?: number } = {}) {
@@ -54,8 +53,10 @@ export class RoverTask {
     restored.#isFetched = !isWaiting;
     delete restored.task.loss;
     for (const kind of kinds) {
-      if (kind === ProfileKind.NETWORK) await restored.#readNetwork(store);
-      else await restored.#open(kind, store, (chunk) => restored.#count(chunk));
+      if (kind !== ProfileKind.NETWORK) await restored.#open(kind, store, (chunk) => restored.#count(chunk));
+      else {
+        restored.#network = await NetworkChunks.open(task, store, (chunk) => restored.#countMessages(chunk));
+      }
     }
     return restored;
   }
@@ -69,6 +70,13 @@ export class RoverTask {
   extend(seconds: number, nowMs: number): void {
     this.task.durationSeconds += seconds;
     this.#askedAtMs = Math.max(nowMs, (this.#askedAtMs ?? 0) + 1);
+  }
+
+  /** Whether it is over and something of its time may be missing. */
+  missesNetwork(atMs: number): boolean {
+    const { state } = this.task;
+    if (state === TaskState.RUNNING || state === TaskState.STOPPED) return false;
+    return this.#network?.holds(atMs) ?? true;
   }
 
   /** Records that hold the task as it is. */
@@ -99,9 +107,39 @@ export class RoverTask {
     store: Store,
     report: (bodies: readonly RecordBody[]) => Promise<void>,
   ): Promise<void> {
-    const taken = this.#storing.then(() => this.#take(kind, counted, store, report));
-    this.#storing = taken.catch(() => {});
-    await taken;
+    await this.#inTurn(() => this.#take(kind, counted, store, report));
+  }
+
+  /** Stores what the agent told of the network. */
+  async takeNetwork(
+    flush: NetworkFlush,
+    { nowMs, people, store, report }: {
+      readonly nowMs: number;
+      readonly people: EdgePeople;
+      readonly store: Store;
+      readonly report: (bodies: readonly RecordBody[]) => Promise<void>;
+    },
+  ): Promise<void> {
+    await this.#inTurn(async () => {
+      this.#network ??= await NetworkChunks.open(this.task, store);
+      const chunks = this.#network.write(flush, nowMs, people);
+      try {
+        await report(chunks.map((value) => ({ case: "network", value })));
+      } catch (error) {
+        // It goes on behind what is stored.
+        this.#network = undefined;
+        throw error;
+      }
+      for (const chunk of chunks) this.#countMessages(chunk);
+      this.usedAtMs = nowMs;
+      await this.#reviseEnd(report);
+    });
+  }
+
+  async #inTurn(store: () => Promise<void>): Promise<void> {
+    const stored = this.#storing.then(store);
+    this.#storing = stored.catch(() => {});
+    await stored;
   }
 
   async #take(...[kind, counted, store, report]: Parameters<RoverTask["take"]>): Promise<void> {
@@ -115,23 +153,22 @@ export class RoverTask {
       throw error;
     }
     for (const chunk of chunks) this.#count(chunk);
-    const { task } = this;
-    if (chunks.length === 0 || task.state === TaskState.RUNNING) return;
-    // It was over before they came: an agent was away, and has what it took.
-    if (task.state === TaskState.FAILED) Object.assign(task, { state: TaskState.DONE, message: "" });
-    await report([this.body()]);
+    if (chunks.length > 0) await this.#reviseEnd(report);
   }
 
-  /** Records of what the agent told of the network. */
-  writeNetwork(flush: NetworkFlush, nowMs: number, people: EdgePeople): RecordBody[] {
-    this.#network ??= new NetworkChunks(this.task);
-    return this.#toBodies(this.#network.write(flush, nowMs, people));
+  /** Of a task that was over before its data came: an agent was away, and has what it took. */
+  async #reviseEnd(report: (bodies: readonly RecordBody[]) => Promise<void>): Promise<void> {
+    const { task } = this;
+    if (task.state === TaskState.RUNNING) return;
+    if (task.state === TaskState.FAILED) Object.assign(task, { state: TaskState.DONE, message: "" });
+    await report([this.body()]);
   }
 
   /** Records of a task that has ended: the end of its network profile before it. */
   endBodies(): RecordBody[] {
     const last = this.#network?.finish(Number(this.task.endedAtUnixMs)) ?? [];
-    return [...this.#toBodies(last), this.body()];
+    for (const chunk of last) this.#countMessages(chunk);
+    return [...last.map((value) => ({ case: "network" as const, value })), this.body()];
   }
 
   /** Ends the task when its time is over; true when it just did. */
@@ -163,11 +200,6 @@ export class RoverTask {
     return this.repeats === 0 ? "" : `, and reported the task ${this.repeats} times more`;
   }
 
-  #toBodies(chunks: readonly NetworkChunk[]): RecordBody[] {
-    for (const chunk of chunks) this.#countMessages(chunk);
-    return chunks.map((value) => ({ case: "network" as const, value }));
-  }
-
   /** In messages, as with our own agents. */
   #countMessages({ traffic }: NetworkChunk): void {
     this.hasData = true;
@@ -194,15 +226,5 @@ export class RoverTask {
       opening.catch(() => this.#profiles.delete(kind));
     }
     return opening;
-  }
-
-  async #readNetwork(store: Store): Promise<void> {
-    const network = new NetworkChunks(this.task);
-    for await (const data of readStoredChunks(store, this.task.id, ProfileKind.NETWORK)) {
-      const chunk = fromBinary(NetworkChunkSchema, data);
-      network.resume(chunk);
-      this.#countMessages(chunk);
-    }
-    this.#network = network;
   }
 }
