@@ -159,8 +159,11 @@ Deno.test("Rover: a network profile ends in its time with all that came, and one
     second
   );
   assert.deepEqual(bytes, [0, 1, 2, 3, 4, 5]);
-  // What comes later is of no profile.
-  await player.call("MeterReportService", "collectBatch", flush(nowMs, "shop", connection));
+  // An agent that was away sends late what is of the task's time, and again what it got no answer for.
+  for (const sentMs of [startMs + 99_000, startMs + 99_000, nowMs, startMs + 2_000]) {
+    await player.call("MeterReportService", "collectBatch", flush(sentMs + 600_000, "shop", connection));
+  }
   const after = await tasks.getNetworkProfile({ taskId: ids[0]! });
-  assert.deepEqual(after.profile?.totals[0]?.sentBytes, 3_027n);
+  assert.deepEqual(after.profile?.totals[0]?.sentBytes, 4_036n);
+  assert.deepEqual((await tasks.getTask({ id: ids[0]! })).task?.loss?.taken, 96n);
 });
