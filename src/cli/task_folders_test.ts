@@ -1,7 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import assert from "node:assert/strict";
 import { silentLogger } from "../../lib/log.ts";
-import { NameNoteKind, ProfileChunkSchema } from "../gen/stakeout/v1/profile_pb.ts";
+import { NameNoteKind, ProfileChunkSchema, StackEnd } from "../gen/stakeout/v1/profile_pb.ts";
 import { ProfileKind, TaskSchema, TaskState } from "../gen/stakeout/v1/task_pb.ts";
 import { TaskFolders } from "./task_folders.ts";
 
@@ -35,7 +35,7 @@ function chunk(taskId: string, second: number) {
     ...{
       strings: ["", "main", "hot"],
       frames: [{ function: 1 }, { function: 2 }],
-      stacks: [{ frames: [1, 0] }],
+      stacks: [{ frames: [1, 0], end: StackEnd.WHOLE }],
     },
     ...{ threads: [{ tid: 4711, name: "shop" }], sampleStacks: [0], sampleThreads: [0], sampleSeconds: [0] },
     sampleWeights: [23n],
@@ -59,7 +59,7 @@ Deno.test("TaskFolders writes task.json when a task starts and its profile besid
     assert.deepEqual(await listFolder(path), ["profile.folded", "profile.pb.gz", "task.json"]);
     assert.equal((await Deno.readTextFile(`${path}/profile.folded`)).trim(), "main;hot 23");
     const { stacks } = JSON.parse(await Deno.readTextFile(`${path}/task.json`));
-    assert.deepEqual(stacks.on_cpu.ends, { no_user_stack: 23 });
+    assert.deepEqual(stacks.on_cpu.ends, { whole: 23 });
     const record = JSON.parse(await Deno.readTextFile(`${path}/task.json`));
     assert.deepEqual([record.pid, record.service, record.state], [4711, "shop", "done"]);
     assert.equal(record.notes.length, 1);

@@ -24,13 +24,15 @@ export async function showTask(backend: BackendClient, task: Task, output: strin
   } else writeOut(describeTask(toTaskRecord(task), stacks));
 }
 
-/** Of each kind of stacks that has any yet. */
+/** Of each kind whose stacks tell it. */
 async function readQualities(backend: BackendClient, { id, kinds }: Task): Promise<KindQuality[]> {
   const ofStacks = kinds.filter((kind) => kind !== ProfileKind.NETWORK);
   const read = await Promise.all(ofStacks.map(async (kind) => {
     try {
       const { profile } = await backend.tasks.getProfile({ taskId: id, kind });
-      return [{ kind: nameKind(kind), quality: profile?.quality }];
+      const { quality } = profile ?? {};
+      // SkyWalking's agents do not tell.
+      return quality?.ends.some((stacks) => stacks > 0n) ? [{ kind: nameKind(kind), quality }] : [];
     } catch (error) {
       if (isMissing(error)) return [];
       throw error;

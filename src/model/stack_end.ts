@@ -42,5 +42,5 @@ export const stackEnds: readonly StackEndWords[] = [{
 }, {
   ...{ name: "UNSPECIFIED", isCut: false },
   short: "without a user stack",
-  meaning: "There was no user stack, or the agent is older and does not tell.",
+  meaning: "There was no user stack.",
 }];

@@ -4,7 +4,7 @@ import { createConnectTransport } from "@connectrpc/connect-node";
 import { silentLogger } from "../../lib/log.ts";
 import { type Backend, startBackend } from "../../src/backend/backend.ts";
 import { AgentService } from "../../src/gen/stakeout/v1/agent_service_pb.ts";
-import { FrameKind } from "../../src/gen/stakeout/v1/profile_pb.ts";
+import { FrameKind, StackEnd } from "../../src/gen/stakeout/v1/profile_pb.ts";
 import { ProfileKind, SlotState, TaskState } from "../../src/gen/stakeout/v1/task_pb.ts";
 import { runProgram } from "./program.ts";
 
@@ -105,7 +105,7 @@ async function reportTask(url: string): Promise<void> {
             module: 3,
             address: 32n,
           }],
-          stacks: [{ frames: [0, 1] }],
+          stacks: [{ frames: [0, 1], end: StackEnd.WHOLE }],
           threads: [{ tid: 4711, name: "main", processId: "boot-1-4711" }],
           sampleStacks: [0],
           sampleThreads: [0],
@@ -178,9 +178,9 @@ Deno.test("stakeout task lists, shows and exports what an agent reported", async
     assert.deepEqual(shown.cause.slots, [null, 91, 92.5]);
     assert.match(
       await run("show", "3f2a"),
-      /\nwindow +- 91 92\.5 \(one a second, until 2026-11-23T12:00:00Z\)\nsamples +23 taken = 23 stored \+ 0 lost.*\nstacks +0 % whole, 100 % without a user stack\n/,
+      /\nwindow +- 91 92\.5 \(one a second, until 2026-11-23T12:00:00Z\)\nsamples +23 taken = 23 stored \+ 0 lost.*\nstacks +100 % whole\n/,
     );
-    assert.deepEqual(shown.stacks.on_cpu.ends, { no_user_stack: 23 });
+    assert.deepEqual(shown.stacks.on_cpu.ends, { whole: 23 });
     assert.equal(await run("export", "3f2a", "--format", "folded", "-o", "-"), "main;hash_block 23\n");
     await run("export", taskId, "-o", `${home}/p.pb.gz`);
     assert.deepEqual([...(await Deno.readFile(`${home}/p.pb.gz`)).subarray(0, 2)], [0x1f, 0x8b]);

@@ -127,6 +127,8 @@ Deno.test("Rover: a policy saved here trips there, and its flame graph is here, 
     ],
   );
   assert.deepEqual([profile?.loss?.taken, profile?.loss?.stored, profile?.missingChunks], [18n, 18n, 0]);
+  // How the walk of a stack ended is not told, and not made up.
+  assert.deepEqual(profile?.quality?.ends, []);
   const early = await tasks.getProfile({ taskId: id, kind: ProfileKind.ON_CPU, fromSecond: 0, toSecond: 5 });
   assert.equal(early.profile?.sampleWeights.reduce((sum, weight) => sum + weight, 0n), 12n);
 

@@ -10,7 +10,7 @@ import {
 } from "../../gen/stakeout/v1/profile_pb.ts";
 
 const maxModules = 16;
-/** The stack is all there, or nobody knows. */
+/** The stack is all there, or there is none. */
 const uncut = new Set([StackEnd.UNSPECIFIED, StackEnd.WHOLE, StackEnd.FRAME_POINTERS]);
 
 /** Sums how the walks of a profile's stacks ended, and where names are missing. */
@@ -28,9 +28,13 @@ export class QualitySum {
     this.#frames = frames;
   }
 
-  /** Adds the weight of a stack; one that a missing chunk would have brought is of unknown quality. */
+  /**
+   * Adds the weight of a stack; one that a missing chunk would have brought is of unknown quality. A user stack of which nobody
+   * told how its walk ended, as of SkyWalking's agents, is not counted.
+   */
   add(stack: Stack | undefined, weight: number): void {
     const end = stack?.end ?? StackEnd.UNSPECIFIED;
+    if (stack !== undefined && end === StackEnd.UNSPECIFIED && this.#hasUserFrames(stack)) return;
     addTo(this.#ends, end, weight);
     if (stack === undefined) return;
     if (!uncut.has(end)) addTo(this.#cutIn, `${end} ${this.#moduleOf(stack.frames.at(-1))}`, weight);
@@ -56,6 +60,10 @@ export class QualitySum {
         unnamedIn: MessageInitShape<typeof ModuleWeightSchema>[];
       },
     );
+  }
+
+  #hasUserFrames({ frames }: Stack): boolean {
+    return frames.some((index) => this.#frames[index]?.kind !== FrameKind.KERNEL);
   }
 
   #unnamedModules({ frames }: Stack): Set<string> {

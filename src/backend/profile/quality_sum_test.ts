@@ -21,8 +21,11 @@ Deno.test("QualitySum sums ends, where stacks were cut and which modules have fu
   sum.add(stack([0, 1], StackEnd.NO_TABLE), 3);
   sum.add(stack([1, 0], StackEnd.FRAME_POINTERS), 1);
   sum.add(undefined, 2);
+  sum.add(stack([2], StackEnd.UNSPECIFIED), 3);
+  // Of this one nobody told.
+  sum.add(stack([2, 0], StackEnd.UNSPECIFIED), 7);
   const { ends, cutIn, unnamedIn } = sum.finish();
-  assert.deepEqual(ends, [2n, 95n, 3n, 0n, 0n, 0n, 0n, 1n]);
+  assert.deepEqual(ends, [5n, 95n, 3n, 0n, 0n, 0n, 0n, 1n]);
   assert.deepEqual(cutIn.map(({ module, weight, end }) => [module, weight, end]), [
     ["/usr/lib/libfoo.so", 3n, StackEnd.NO_TABLE],
   ]);

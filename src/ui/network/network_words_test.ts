@@ -89,6 +89,10 @@ Deno.test("describeParts() does not invent parts", () => {
   const parts = { requestNs: 100_000n, waitNs: 2_000_000n, responseNs: 0n, complete: true };
   const whole = create(NetworkSampleSchema, { ...parts, requestNs: 0n });
   assert.equal(describeParts(whole, true), "2 ms in all");
+  assert.equal(
+    describeParts(create(NetworkSampleSchema, { ...parts, requestNs: 0n, waitNs: 0n }), true),
+    "< 1 ms in all",
+  );
   assert.match(
     describeParts(create(NetworkSampleSchema, parts), true),
     /^reading 0.1 ms, working 2 ms, writing /,

@@ -6,8 +6,7 @@ import { SortHeader } from "../components/sort_header.tsx";
 import { formatBytes, formatCount } from "../format.ts";
 import { formatLocalClock } from "../time.ts";
 import { CopyButton } from "./copy_button.tsx";
-import { formatTime } from "./measures.ts";
-import { describeParts, partsNs, reasonWords, totalNs, traceHeaderName } from "./sample_words.ts";
+import { describeParts, partsNs, reasonWords, totalNs, totalWords, traceHeaderName } from "./sample_words.ts";
 
 const firstRows = 20;
 const filters = [
@@ -184,7 +183,7 @@ function TimeBar(
   return (
     <span class="time-bar" title={words}>
       <span class="time-total number">
-        {formatTime(totalNs(sample))}
+        {totalWords(sample)}
         {!sample.complete && "+"}
       </span>
       <span class="time-parts" role="img" aria-label={words}>

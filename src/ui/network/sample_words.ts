@@ -29,10 +29,16 @@ export function totalNs(sample: NetworkSample): number {
   return partsNs(sample).reduce((sum, part) => sum + part, 0);
 }
 
+/** How long a request took; SkyWalking's agents tell whole milliseconds. */
+export function totalWords(sample: NetworkSample): string {
+  const total = totalNs(sample);
+  return total === 0 ? "< 1 ms" : formatTime(total);
+}
+
 /** `reading 0.1 ms, working 12 ms, writing 0.3 ms`; `12 ms in all` where the parts are not told. */
 export function describeParts(sample: NetworkSample, isServer: boolean): string {
   if (sample.requestNs + sample.responseNs === 0n && sample.complete) {
-    return `${formatTime(totalNs(sample))} in all`;
+    return `${totalWords(sample)} in all`;
   }
   const titles = partTitles[isServer ? "server" : "client"];
   const parts = partsNs(sample).map((part, index) => `${titles[index]} ${formatTime(part)}`);

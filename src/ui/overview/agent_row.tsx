@@ -36,7 +36,9 @@ export function AgentRow(
             value={`${formatCount(status.watchedProcesses)} of ${formatCount(status.processes)}`}
             hint="Processes that some policy matches, of all user processes"
           />
-          <Fact title="Load" value={status.hostLoad.toFixed(2)} hint="1-minute load average of the host" />
+          {(isOurs || status.hostLoad > 0) && (
+            <Fact title="Load" value={status.hostLoad.toFixed(2)} hint="1-minute load average of the host" />
+          )}
           {isOurs && (
             <Fact
               title="Queue"

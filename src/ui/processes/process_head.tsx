@@ -44,7 +44,9 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
           </Fact>
           {endedAtUnixMs === 0n && (
             <Fact title="Now">
-              <span class="number">{formatPercent(cpuPercent)} CPU, {formatCount(threads)} threads</span>
+              <span class="number">
+                {formatPercent(cpuPercent)} CPU{threads > 0 && `, ${formatCount(threads)} threads`}
+              </span>
             </Fact>
           )}
           {isWhole && (
@@ -73,10 +75,10 @@ export function ProcessHead({ summary }: { summary: ProcessSummary }) {
               ? <span class="muted">none matches</span>
               : policies.map((policy, index) => (
                 <span key={policy} class="comma-list">
-                  {index > 0 && ", "}
                   <a href={`/policies/${policy}`}>
                     <Name text={policy} />
                   </a>
+                  {index < policies.length - 1 && ", "}
                 </span>
               ))}
           </Fact>

@@ -82,16 +82,16 @@ function Row({ summary, highest }: { summary: ProcessSummary; highest: number })
           )
           : <CpuMeter percent={cpuPercent} highest={highest} />}
       </td>
-      <td class="number medium">{formatCount(threads)}</td>
+      <td class="number medium">{threads === 0 ? <span class="muted">–</span> : formatCount(threads)}</td>
       <td class="names wide">
         {policies.length === 0
           ? <span class="muted">none</span>
-          : policies.slice(0, 2).map((policy, index) => (
+          : policies.slice(0, 2).map((policy, index, shown) => (
             <span key={policy} class="comma-list">
-              {index > 0 && ", "}
               <a href={`/policies/${policy}`}>
                 <Name text={policy} />
               </a>
+              {index < shown.length - 1 && ", "}
             </span>
           ))}
         {policies.length > 2 && <span class="sub">and {policies.length - 2} more</span>}

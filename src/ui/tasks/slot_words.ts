@@ -4,9 +4,10 @@ import { formatCount, formatValue } from "../format.ts";
 import { formatLocalClock } from "../time.ts";
 import type { SlotBar } from "./slot_bars.ts";
 
-/** Whether the slots of a cause say what they were made of. */
-export function hasCounts(cause: Cause): boolean {
-  return isMetricName(cause.metric) && metrics[cause.metric].http;
+/** Whether the slots of a cause say what they were made of: those of SkyWalking's agents do not. */
+export function hasCounts({ metric, slots }: Cause): boolean {
+  return isMetricName(metric) && metrics[metric].http &&
+    slots.some(({ requests, pending }) => requests + pending > 0);
 }
 
 /** Wall time at which a slot of a window began, Unix milliseconds. */

@@ -36,3 +36,13 @@ Deno.test("barWords() speaks of no requests where the metric has none", () => {
   const [bar] = slotBars(cpu, { width: 10, height: 10, mostBars: 1 }).bars;
   assert.match(barWords(cpu, bar!), /^\d\d:\d\d:\d\d: 91 %, counted$/);
 });
+
+Deno.test("barWords() speaks of no requests where the agent did not tell them, as SkyWalking's", () => {
+  const told = create(CauseSchema, {
+    metric: "http_error_rate",
+    threshold: 5,
+    slots: [{ state: 1, value: 14 }],
+  });
+  const [bar] = slotBars(told, { width: 10, height: 10, mostBars: 1 }).bars;
+  assert.match(barWords(told, bar!), /^\d\d:\d\d:\d\d: 14 %, counted$/);
+});

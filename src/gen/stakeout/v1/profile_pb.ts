@@ -150,7 +150,7 @@ export const StackSchema: GenMessage<Stack> = /*@__PURE__*/
  */
 export type StackQuality = Message<"stakeout.v1.StackQuality"> & {
   /**
-   * Weight by StackEnd, at the number of each; those that are missing are 0.
+   * Weight by StackEnd, at the number of each; those that are missing are 0. User stacks of which nobody told are not in it.
    *
    * @generated from field: repeated uint64 ends = 1;
    */
