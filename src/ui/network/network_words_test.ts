@@ -86,11 +86,13 @@ Deno.test("listPaths() has all of a profile without paths, and errors of what ha
 });
 
 Deno.test("describeParts() does not invent parts", () => {
-  const parts = { requestNs: 100_000n, waitNs: 2_000_000n, responseNs: 0n, complete: true };
-  const whole = create(NetworkSampleSchema, { ...parts, requestNs: 0n });
+  const parts = { method: "GET", requestNs: 100_000n, waitNs: 2_000_000n, responseNs: 0n, complete: true };
+  const whole = create(NetworkSampleSchema, { ...parts, method: "", requestNs: 0n });
   assert.equal(describeParts(whole, true), "2 ms in all");
+  const atOnce = create(NetworkSampleSchema, { ...parts, requestNs: 0n });
+  assert.match(describeParts(atOnce, false), /^sending 0 µs, waiting 2 ms, receiving 0 µs$/);
   assert.equal(
-    describeParts(create(NetworkSampleSchema, { ...parts, requestNs: 0n, waitNs: 0n }), true),
+    describeParts(create(NetworkSampleSchema, { ...parts, method: "", requestNs: 0n, waitNs: 0n }), true),
     "< 1 ms in all",
   );
   assert.match(

@@ -37,7 +37,8 @@ export function totalWords(sample: NetworkSample): string {
 
 /** `reading 0.1 ms, working 12 ms, writing 0.3 ms`; `12 ms in all` where the parts are not told. */
 export function describeParts(sample: NetworkSample, isServer: boolean): string {
-  if (sample.requestNs + sample.responseNs === 0n && sample.complete) {
+  // SkyWalking's agents tell neither method nor parts.
+  if (sample.method === "" && sample.requestNs + sample.responseNs === 0n && sample.complete) {
     return `${totalWords(sample)} in all`;
   }
   const titles = partTitles[isServer ? "server" : "client"];
