@@ -50,13 +50,14 @@ Deno.test("off_cpu agrees with perf sched on time and run-queue delay, and with 
   const folder = await Deno.makeTempDir();
   try {
     let { own, waits, report } = await measure(folder);
-    // perf drops events on a busy machine.
-    for (let more = 2; more > 0 && waits.length < times; more--) {
+    // perf drops events on a busy machine, and some virtual machines tell neither of a switch now and then.
+    const eventsOf = () => own.reduce((sum, { events }) => sum + events, 0);
+    for (let more = 2; more > 0 && (waits.length < times || eventsOf() < times); more--) {
       ({ own, waits, report } = await measure(folder));
     }
     const blockedMs = own.reduce((sum, { weight }) => sum + weight, 0) / 1e6;
     const runQueueMs = own.reduce((sum, { wait }) => sum + wait!.runQueueNs, 0) / 1e6;
-    assert.equal(own.reduce((sum, { events }) => sum + events, 0), times);
+    assert.equal(eventsOf(), times);
     assert.equal(waits.length, times);
     const offMs = waits.reduce((sum, wait) => sum + wait.offMs, 0);
     const delayMs = waits.reduce((sum, wait) => sum + wait.delayMs, 0);
