@@ -31,7 +31,8 @@ async function measure(folder: string) {
     args: ["-p", String(target.pid), "-m", String(sleepMs * 500)],
     ...{ stdin: "null", stdout: "piped", stderr: "null" },
   }).spawn();
-  await sleep(1500);
+  // Both have to be at work: the one compiles its program first, the other opens an event a CPU.
+  await sleep(2500);
   const session = await openOffCpu([target.pid], { minimumNs: sleepMs * 5e5 });
   await target.work();
   await session.detach();
@@ -52,7 +53,7 @@ Deno.test("off_cpu agrees with perf sched on time and run-queue delay, and with 
     let { own, waits, report } = await measure(folder);
     // perf drops events on a busy machine, and some virtual machines tell neither of a switch now and then.
     const eventsOf = () => own.reduce((sum, { events }) => sum + events, 0);
-    for (let more = 2; more > 0 && (waits.length < times || eventsOf() < times); more--) {
+    for (let more = 6; more > 0 && (waits.length < times || eventsOf() < times); more--) {
       ({ own, waits, report } = await measure(folder));
     }
     const blockedMs = own.reduce((sum, { weight }) => sum + weight, 0) / 1e6;
