@@ -32,7 +32,7 @@ const folders = [
   ["system", 500],
   ["fuzz", 150],
   ["e2e", 400],
-  ["skywalking", 200],
+  ["skywalking", 300],
   ["executable", 400],
   ["vm", 600],
 ] as const;

@@ -30,9 +30,9 @@ function assertNear(actual: number, expected: number, share: number, what: strin
 }
 
 /**
- * Measures again, twice at most, where switches are missing: in some virtual machines with Linux 6.18 one of a thousand that
- * the kernel itself counts (voluntary_ctxt_switches) calls neither our program nor perf. What we lost ourselves would be
- * missing each time.
+ * Measures again, twice at most, where switches are missing: in some virtual machines with Linux 6.18 one of a thousand from the
+ * idle thread has no event. `perf stat`, which counts in the kernel, has 23 switches to the target then, of 24 from it and 24
+ * wake-ups. What we lost ourselves would be missing each time.
  */
 async function untilWhole<T>(measure: () => Promise<T>, countOf: (measured: T) => number): Promise<T> {
   let measured = await measure();

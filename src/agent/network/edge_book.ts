@@ -8,6 +8,7 @@ import {
   NetworkRole,
 } from "../../gen/stakeout/v1/network_pb.ts";
 import { formatPeer } from "../../model/network_address.ts";
+import { type Said, takeUnsaid } from "../../model/said.ts";
 import type { LiveProcess } from "../discovery.ts";
 import { type EdgeIdentity, readEdgeIdentity, readEdgeTls } from "./edge_identity.ts";
 import type { Listener } from "./network_session.ts";
@@ -18,10 +19,8 @@ const repeatEvery = 12;
 /** A process is known a second after its start, at the latest. */
 const patienceSeconds = 2;
 
-interface KnownEdge {
+interface KnownEdge extends Said<NetworkEdge> {
   readonly identity: EdgeIdentity;
-  readonly message: NetworkEdge;
-  said: boolean;
 }
 
 export interface EdgeBookOptions {
@@ -42,7 +41,7 @@ export class EdgeBook {
   readonly #edges = new Map<number, KnownEdge>();
   readonly #numbers = new Map<string, number>();
   readonly #numberOfKernel = new Map<number, number>();
-  readonly #processes = new Map<string, { message: NetworkProcess; said: boolean }>();
+  readonly #processes = new Map<string, Said<NetworkProcess>>();
   readonly #unknownSince = new Map<number, number>();
   #chunks = 0;
   #second = 0;
@@ -120,7 +119,7 @@ export class EdgeBook {
       for (const known of [...this.#edges.values(), ...this.#processes.values()]) known.said = false;
     }
     this.#learnTls();
-    return { processes: take(this.#processes.values()), edges: take(this.#edges.values()) };
+    return { processes: takeUnsaid(this.#processes.values()), edges: takeUnsaid(this.#edges.values()) };
   }
 
   #add(key: string, identity: EdgeIdentity): number {
@@ -158,16 +157,6 @@ export class EdgeBook {
     const message = create(NetworkProcessSchema, { processId: id, pid, name, service, instance, covered });
     this.#processes.set(id, { message, said: false });
   }
-}
-
-function take<T>(known: Iterable<{ readonly message: T; said: boolean }>): T[] {
-  const unsaid: T[] = [];
-  for (const entry of known) {
-    if (entry.said) continue;
-    entry.said = true;
-    unsaid.push(entry.message);
-  }
-  return unsaid;
 }
 
 /** A client of a server on the same host whose process is not known yet. */

@@ -9,6 +9,7 @@ import {
   NetworkRole,
 } from "../../gen/stakeout/v1/network_pb.ts";
 import { parseAddress } from "../../model/network_address.ts";
+import { type Said, takeUnsaid } from "../../model/said.ts";
 import type { MeterEnds } from "./network_meter.ts";
 import type { RoverProcess } from "./rover_process.ts";
 
@@ -37,8 +38,8 @@ const loopback = Uint8Array.of(127, 0, 0, 1);
  * Limits: 3,500 edges; peers beyond, and those whose address is none, are one edge of their process on either side.
  */
 export class NetworkEdges {
-  readonly #edges = new Map<string, { readonly message: NetworkEdge; said: boolean }>();
-  readonly #processes = new Map<string, { readonly message: NetworkProcess; said: boolean }>();
+  readonly #edges = new Map<string, Said<NetworkEdge>>();
+  readonly #processes = new Map<string, Said<NetworkProcess>>();
   #merged = 0;
   #next = 1;
   #chunks = 0;
@@ -86,7 +87,7 @@ export class NetworkEdges {
     if (++this.#chunks % repeatEvery === 0) {
       for (const known of [...this.#edges.values(), ...this.#processes.values()]) known.said = false;
     }
-    return { processes: take(this.#processes.values()), edges: take(this.#edges.values()) };
+    return { processes: takeUnsaid(this.#processes.values()), edges: takeUnsaid(this.#edges.values()) };
   }
 
   /** Goes on behind a chunk that was stored before this process started. */
@@ -134,14 +135,4 @@ function keyOf({ processId, protocol, role, remoteAddress, serverPort, peerProce
     peerProcessId,
     merged,
   ]);
-}
-
-function take<T>(known: Iterable<{ readonly message: T; said: boolean }>): T[] {
-  const unsaid: T[] = [];
-  for (const entry of known) {
-    if (entry.said) continue;
-    entry.said = true;
-    unsaid.push(entry.message);
-  }
-  return unsaid;
 }

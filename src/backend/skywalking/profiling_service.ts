@@ -92,9 +92,10 @@ export function createProfilingService(options: RoverShared): ServiceImpl<typeof
             if (found !== undefined) {
               requireAgent(found.agent.info.agentId, context);
               found.task.usedAtMs = clock.nowUnixMs();
-            } else {logger.info("Stacks are of a task that is not known here", {
-                task: about.taskId.slice(0, 100),
-              });}
+            } else {
+              const task = about.taskId.slice(0, 100);
+              logger.info("Stacks are of a task that is not known here", { task });
+            }
           }
           const stacks = readStacks(datum);
           if (found === undefined || about === undefined || stacks === undefined) continue;

@@ -51,7 +51,8 @@ Deno.test("off_cpu agrees with perf sched on time and run-queue delay, and with 
   const folder = await Deno.makeTempDir();
   try {
     let { own, waits, report } = await measure(folder);
-    // perf drops events on a busy machine, and some virtual machines tell neither of a switch now and then.
+    // perf drops events on a busy machine; in some virtual machines it has nearly none of one CPU's switches from the idle
+    // thread, and now and then such a switch has no event for either.
     const eventsOf = () => own.reduce((sum, { events }) => sum + events, 0);
     for (let more = 6; more > 0 && (waits.length < times || eventsOf() < times); more--) {
       ({ own, waits, report } = await measure(folder));
